@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "shmsem/export.hpp"
+#include "shmsem/options.hpp"
+
+namespace shmsem {
+
+namespace core {
+class attachment;
+struct lease_access;
+}  // namespace core
+
+/// A lease taken out of its object, to be carried to another thread or to a forked child; see lease::detach().
+struct detached_lease {
+    std::uint64_t segment_id = 0;
+    std::uint32_t semaphore = 0;
+    std::uint32_t slot = 0;
+    std::uint64_t word = 0;
+    std::uint64_t token = 0;
+    std::uint32_t permits = 0;
+    std::uint32_t reserved = 0;
+};
+static_assert(std::is_trivially_copyable_v<detached_lease>);
+
+/// One or several permits, held until released, lost, or the process dies.
+///
+/// Move-only; the destructor releases. Not thread-safe as an object (like std::unique_lock), but any thread of the
+/// process may be the one that uses it. In a forked child the copy is inert: it is not valid, and releases nothing (I7).
+class SHMSEM_API lease {
+   public:
+    lease() noexcept = default;
+    lease(lease&& other) noexcept { swap(other); }
+    lease& operator=(lease&& other) noexcept {
+        lease moved(std::move(other));
+        swap(moved);
+        return *this;
+    }
+    lease(const lease&) = delete;
+    lease& operator=(const lease&) = delete;
+    ~lease() {
+        if (home_ != nullptr) (void)release();
+    }
+
+    /// True while this object stands for a permit that it has not released; it may have been lost meanwhile: see valid().
+    explicit operator bool() const noexcept { return home_ != nullptr; }
+
+    /// Gives the permits back.
+    /// @return true when they were still ours; false when the lease was lost (then nobody else's permit is touched),
+    ///         already released, or inherited through fork
+    /// @cost   uncontended: one CAS, no system call
+    /// @crash  killed at any instruction: the permits are either released, or held and reaped with the process (I2)
+    bool release() noexcept;
+    /// As release(), with errc::lease_lost in `ec` when it was lost or inherited; a second call is no error.
+    void release(std::error_code& ec) noexcept;
+
+    /// Restarts the ttl, within max_hold.
+    /// @return false when the lease is lost; then nothing was changed
+    bool renew() noexcept;
+    void renew(std::error_code& ec) noexcept;
+
+    /// True while the permits are ours and their deadline has not passed. The answer may be out of date when it arrives:
+    /// resources that must not be touched by a late holder check token().
+    [[nodiscard]] bool valid() const noexcept;
+
+    /// Time until the lease expires unless renewed; zero when lost or expired, `forever` without a ttl.
+    [[nodiscard]] duration remaining() const noexcept;
+    /// The same as a point in time; deadline::max() without a ttl.
+    [[nodiscard]] deadline expires_at() const noexcept;
+
+    /// Fencing token: strictly increasing per slot. A resource that remembers the highest token it saw for a seat can
+    /// refuse a holder that lost its lease without noticing.
+    [[nodiscard]] std::uint64_t token() const noexcept { return token_; }
+    /// 0..permits-1, different from that of every other live holder of this semaphore.
+    [[nodiscard]] std::uint32_t seat() const noexcept;
+    /// The i-th seat of a lease of several permits, i < permits().
+    [[nodiscard]] std::uint32_t seat(std::uint32_t i) const noexcept;
+    [[nodiscard]] std::uint32_t permits() const noexcept { return permits_; }
+    /// The ticket of the wait that led to this lease; 0 when it was taken without queueing.
+    [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_; }
+
+    /// Calls `callback` once, from the background thread, when the lease is found to be lost or expired. It must neither
+    /// throw nor block for long, and must not destroy the last handle of the segment.
+    /// @throws shmsem::error errc::lease_lost when it is lost already
+    void on_lost(std::function<void()> callback);
+    /// A token whose stop is requested when the lease is lost.
+    [[nodiscard]] std::stop_token lost_token();
+
+    /// Empties this object without releasing. The permits stay with this process until adopt() is called, here or in a
+    /// forked child; until then nobody renews them, so they live on their ttl, and on this process.
+    [[nodiscard]] detached_lease detach() noexcept;
+
+    void swap(lease& other) noexcept {
+        std::swap(home_, other.home_);
+        std::swap(semaphore_, other.semaphore_);
+        std::swap(slot_, other.slot_);
+        std::swap(permits_, other.permits_);
+        std::swap(watched_, other.watched_);
+        std::swap(word_, other.word_);
+        std::swap(token_, other.token_);
+        std::swap(identity_, other.identity_);
+        std::swap(ticket_, other.ticket_);
+        std::swap(more_, other.more_);
+    }
+
+   private:
+    friend struct core::lease_access;
+
+    core::attachment* home_ = nullptr;
+    std::uint32_t semaphore_ = 0;
+    std::uint32_t slot_ = 0;
+    std::uint32_t permits_ = 0;
+    std::uint32_t watched_ = 0;         // non-zero: id in the process's table of leases with a loss callback
+    std::uint64_t word_ = 0;
+    std::uint64_t token_ = 0;
+    std::uint64_t identity_ = 0;        // which incarnation of this process acquired it
+    std::uint64_t ticket_ = 0;
+    std::uint64_t* more_ = nullptr;     // slot words and slots of a lease of several permits
+};
+
+}  // namespace shmsem

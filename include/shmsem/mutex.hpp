@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "shmsem/export.hpp"
+#include "shmsem/lease.hpp"
+#include "shmsem/segment.hpp"
+
+namespace shmsem {
+
+struct mutex_options {
+    duration ttl = std::chrono::seconds{30};
+    shmsem::renewal renewal = shmsem::renewal::automatic;
+    duration max_hold = forever;
+};
+
+/// A semaphore of one permit with the shape of std::timed_mutex (Lockable, TimedLockable): works with std::unique_lock,
+/// std::scoped_lock and boost::unique_lock. Fair, and free again when its holder dies. Not recursive.
+class SHMSEM_API mutex {
+   public:
+    mutex(segment& home, const std::string& name, const mutex_options& options = {});
+    mutex(const mutex&) = delete;
+    mutex& operator=(const mutex&) = delete;
+    ~mutex();
+
+    void lock();
+    [[nodiscard]] bool try_lock();
+    template <class Rep, class Period>
+    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) {
+        return lock_until(std::chrono::steady_clock::now() + detail::bounded(timeout));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when) {
+        do {
+            if (lock_until(detail::monotonic(when))) return true;
+        } while (Clock::now() < when);
+        return false;
+    }
+    /// Unlocks when the calling thread still has it; after a lost lease it does nothing.
+    void unlock() noexcept;
+
+    /// True while the calling thread holds it and the lease has not been lost.
+    [[nodiscard]] bool owned() const noexcept;
+    /// Fencing token of the calling thread's hold; 0 when it holds nothing.
+    [[nodiscard]] std::uint64_t token() const noexcept;
+
+   private:
+    bool lock_until(deadline when);
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+}  // namespace shmsem

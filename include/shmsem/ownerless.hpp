@@ -1,0 +1,137 @@
+#pragma once
+
+#include <chrono>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <system_error>
+
+#include "shmsem/export.hpp"
+#include "shmsem/inspect.hpp"
+#include "shmsem/options.hpp"
+
+namespace shmsem {
+
+namespace core {
+class attachment;
+struct handle_access;
+}  // namespace core
+class segment;
+
+struct ownerless_options {
+    std::int64_t initial = 0;        ///< 0..max
+    std::int64_t max = INT_MAX;      ///< 1..INT_MAX; a release beyond it is errc::overflow
+    std::uint32_t max_waiters = 0;   ///< 0: as many as the segment has room for
+    shmsem::if_different if_different = shmsem::if_different::adopt;  ///< `initial` counts for the creator only
+};
+
+/// The semaphore of POSIX: a count that anybody may raise, without owners, ttl or reaping; first come first served. Get one
+/// from segment::ownerless(). A unit handed to a waiter that dies before taking it goes to the next one.
+class SHMSEM_API ownerless_semaphore {
+   public:
+    ownerless_semaphore() noexcept = default;
+
+    void acquire();
+    void acquire(std::error_code& ec) noexcept;
+    /// Ends with errc::cancelled when `stop` is requested first.
+    void acquire(std::stop_token stop);
+    [[nodiscard]] bool try_acquire();
+    [[nodiscard]] bool try_acquire(std::error_code& ec) noexcept;
+    [[nodiscard]] bool try_acquire_until(deadline when, std::stop_token stop = {});
+    [[nodiscard]] bool try_acquire_until(deadline when, std::stop_token stop, std::error_code& ec) noexcept;
+    [[nodiscard]] bool try_acquire_for(duration timeout, std::stop_token stop = {});
+
+    /// Adds n >= 0 units. @throws shmsem::error errc::overflow (then nothing was added), errc::invalid_argument
+    void release(std::int64_t n = 1);
+    void release(std::int64_t n, std::error_code& ec) noexcept;
+
+    /// The count at this instant.
+    [[nodiscard]] std::int64_t value() const noexcept;
+    [[nodiscard]] std::string name() const;
+    [[nodiscard]] semaphore_stats stats() const;
+    [[nodiscard]] semaphore_snapshot inspect() const;
+
+    explicit operator bool() const noexcept { return home_ != nullptr; }
+
+   private:
+    friend struct core::handle_access;
+    std::shared_ptr<core::attachment> home_;
+    std::uint32_t index_ = 0;
+    std::uint32_t generation_ = 0;
+};
+
+namespace detail {
+/// A new unnamed one in memory that this process shares with the children that it forks, as sem_init(pshared) is used.
+SHMSEM_API ownerless_semaphore make_unnamed(std::int64_t initial, std::int64_t max);
+/// Removes it again, in the process that made it; elsewhere does nothing.
+SHMSEM_API void destroy_unnamed(ownerless_semaphore& semaphore, std::uint64_t maker) noexcept;
+SHMSEM_API std::uint64_t this_process() noexcept;
+/// The deadline on the monotonic clock for a point on any clock, recomputed by callers that wake before it.
+template <class Clock, class Duration>
+deadline monotonic(const std::chrono::time_point<Clock, Duration>& when) {
+    if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
+        return std::chrono::time_point_cast<duration>(when);
+    } else {
+        const auto left = when - Clock::now();
+        return std::chrono::steady_clock::now() + std::chrono::ceil<duration>(left);
+    }
+}
+/// A time-out that cannot overflow when added to now.
+template <class Rep, class Period>
+duration bounded(const std::chrono::duration<Rep, Period>& timeout) {
+    using wide = std::chrono::duration<long double>;
+    if (wide(timeout) >= wide(max_ttl)) return max_ttl;
+    if (wide(timeout) <= wide(0)) return duration::zero();
+    return std::chrono::ceil<duration>(timeout);
+}
+}  // namespace detail
+
+/// std::counting_semaphore, first come first served, and shared with forked children; a second constructor gives it a name
+/// in a segment, so that unrelated processes can use it. Code written against std compiles and behaves unchanged.
+template <std::ptrdiff_t LeastMaxValue = INT_MAX>
+class counting_semaphore {
+    static_assert(LeastMaxValue >= 0 && LeastMaxValue <= INT_MAX);
+
+   public:
+    explicit counting_semaphore(std::ptrdiff_t desired)
+        : maker_(detail::this_process()), inner_(detail::make_unnamed(desired, LeastMaxValue > 0 ? LeastMaxValue : 1)) {}
+    /// An existing or new ownerless semaphore of that name; `desired` counts for whoever creates it.
+    template <class Segment>
+    counting_semaphore(Segment& home, const std::string& name, std::ptrdiff_t desired)
+        : inner_(home.ownerless(name, {.initial = desired, .max = LeastMaxValue > 0 ? LeastMaxValue : 1})) {}
+    ~counting_semaphore() {
+        if (maker_ != 0) detail::destroy_unnamed(inner_, maker_);
+    }
+    counting_semaphore(const counting_semaphore&) = delete;
+    counting_semaphore& operator=(const counting_semaphore&) = delete;
+
+    static constexpr std::ptrdiff_t max() noexcept { return LeastMaxValue; }
+    void release(std::ptrdiff_t update = 1) { inner_.release(update); }
+    void acquire() { inner_.acquire(); }
+    bool try_acquire() noexcept {
+        std::error_code ignored;
+        return inner_.try_acquire(ignored);
+    }
+    template <class Rep, class Period>
+    bool try_acquire_for(const std::chrono::duration<Rep, Period>& timeout) {
+        return inner_.try_acquire_for(detail::bounded(timeout));
+    }
+    template <class Clock, class Duration>
+    bool try_acquire_until(const std::chrono::time_point<Clock, Duration>& when) {
+        do {
+            if (inner_.try_acquire_until(detail::monotonic(when))) return true;
+        } while (Clock::now() < when);
+        return false;
+    }
+
+   private:
+    std::uint64_t maker_ = 0;
+    ownerless_semaphore inner_;
+};
+
+using binary_semaphore = counting_semaphore<1>;
+
+}  // namespace shmsem

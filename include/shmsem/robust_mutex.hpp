@@ -1,0 +1,49 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "shmsem/export.hpp"
+
+namespace shmsem {
+
+/// What lock() found. `died`: a holder died inside, or its data was never declared consistent since.
+enum class [[nodiscard]] previous_owner : std::uint8_t { left, died };
+
+/// A robust process-shared pthread mutex, to be placed in shared memory by whoever creates it. Meets std Lockable and
+/// TimedLockable, so std::unique_lock and boost::unique_lock work, and Boost.Interprocess's scoped_lock too.
+///
+/// When a holder dies the next lock() succeeds at once and answers `died`; so does every later one until somebody calls
+/// mark_consistent(). It never becomes unusable. Do not copy, and do not put it in memory that hostile processes write: it
+/// holds pointers that the C library follows.
+class SHMSEM_API robust_mutex {
+   public:
+    robust_mutex();
+    ~robust_mutex();
+    robust_mutex(const robust_mutex&) = delete;
+    robust_mutex& operator=(const robust_mutex&) = delete;
+
+    previous_owner lock();
+    [[nodiscard]] bool try_lock();
+    template <class Rep, class Period>
+    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) {
+        return try_lock_until(std::chrono::steady_clock::now() + timeout);
+    }
+    [[nodiscard]] bool try_lock_until(std::chrono::steady_clock::time_point when);
+    [[nodiscard]] bool try_lock_until(std::chrono::system_clock::time_point when);
+    void unlock() noexcept;
+
+    /// While held: true when a holder died and nobody has declared the data consistent since.
+    [[nodiscard]] bool owner_died() const noexcept { return inconsistent_.load(std::memory_order_relaxed) != 0; }
+    void mark_consistent() noexcept { inconsistent_.store(0, std::memory_order_relaxed); }
+
+   private:
+    bool settle(int result);
+    pthread_mutex_t mutex_;
+    std::atomic<std::uint32_t> inconsistent_{0};
+};
+
+}  // namespace shmsem
