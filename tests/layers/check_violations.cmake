@@ -1,0 +1,42 @@
+# cmake -D SCRATCH=<directory> -P check_violations.cmake
+# Writes small trees with one violation each, and expects check_layers.cmake to name it; and one without, which must pass.
+
+cmake_minimum_required(VERSION 3.22)
+
+function(check file include expected)
+  file(REMOVE_RECURSE ${SCRATCH})
+  file(WRITE ${SCRATCH}/include/shmsem/lease.hpp "#pragma once\n")
+  file(WRITE ${SCRATCH}/${file} "// a file\n  #  include ${include}  // why\n")
+  execute_process(COMMAND ${CMAKE_COMMAND} -D ROOT=${SCRATCH} -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/check_layers.cmake
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  string(REGEX REPLACE "[ \n]+" " " output "${output}")
+  if(expected STREQUAL "fine" AND NOT status EQUAL 0)
+    message(SEND_ERROR "${file} including ${include} is fine, but was reported:\n${output}")
+  elseif(NOT expected STREQUAL "fine" AND (status EQUAL 0 OR NOT output MATCHES "${expected}"))
+    message(SEND_ERROR "${file} including ${include}: '${expected}' expected, got status ${status}:\n${output}")
+  endif()
+endfunction()
+
+check(src/os/futex.cpp      "\"core/dispatch.hpp\""      "os stands below core")
+check(src/layout/slot.hpp   "\"robust/mutex.hpp\""       "layout stands below robust")
+check(src/core/lease.cpp    "\"api/validate.hpp\""       "core stands below api")
+check(src/api/segment.cpp   "\"ext/rate.hpp\""           "api stands below ext")
+check(src/core/lease.cpp    "<shmsem/lease.hpp>"         "below api only these")
+check(src/core/lease.cpp    "\"support/watchdog.hpp\""   "no part of the library")
+check(src/core/lease.cpp    "\"../api/validate.hpp\""    "no part of the library")
+check(src/misc/thing.cpp    "\"os/futex.hpp\""           "is in no layer")
+check(include/shmsem/segment.hpp "<boost/thread.hpp>"    "stand without Boost")
+check(include/shmsem/segment.hpp "\"core/lease.hpp\""    "not installed")
+check(include/shmsem/segment.hpp "<nlohmann/json.hpp>"   "neither shmsem's nor the system's")
+check(include/shmsem/segment.hpp "\"lease.hpp\""         "write shmsem/lease.hpp")
+check(include/shmsem/options.hpp "\"shmsem/lease.hpp\""  "holds plain values")
+
+check(src/ext/rate.cpp      "\"os/futex.hpp\""           fine)
+check(src/core/lease.cpp    "\"core/dispatch.hpp\""      fine)
+check(src/core/lease.cpp    "<shmsem/options.hpp>"       fine)
+check(src/api/segment.cpp   "\"shmsem/segment.hpp\""     fine)
+check(src/os/futex.cpp      "<linux/futex.h>"            fine)
+check(src/core/thread.cpp   "<boost/thread.hpp>"         fine)
+check(include/shmsem/boost.hpp "<boost/version.hpp>"     fine)
+check(include/shmsem/segment.hpp "<sys/types.h>"         fine)
+check(include/shmsem/segment.hpp "\"shmsem/lease.hpp\""  fine)
