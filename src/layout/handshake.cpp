@@ -1,0 +1,255 @@
+#include "layout/handshake.hpp"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "os/process_identity.hpp"
+#include "os/testing.hpp"
+
+namespace shmsem::layout {
+namespace {
+
+namespace ipc = boost::interprocess;
+
+std::error_code code_of(int error) {
+    switch (error) {
+        case ENOENT: return errc::segment_not_found;
+        case EEXIST: return errc::segment_exists;
+        case EACCES:
+        case EPERM: return errc::segment_permission;
+        case ENOSPC:
+        case EFBIG:
+        case EDQUOT: return errc::segment_no_space;
+        case ELOOP:
+        case EISDIR:
+        case ENXIO: return errc::segment_foreign;  // a link, a directory or a socket has the name
+        case EOPNOTSUPP: return errc::kernel_unsupported;
+        default: return {error, std::system_category()};
+    }
+}
+
+std::error_code map(const os::shm_file& file, std::size_t bytes, bool writable, ipc::mapped_region& region) {
+    try {
+        region = ipc::mapped_region(file, writable ? ipc::read_write : ipc::read_only, 0, bytes);
+        return {};
+    } catch (const ipc::interprocess_exception& e) {
+        return {e.get_native_error() != 0 ? static_cast<int>(e.get_native_error()) : ENOMEM, std::system_category()};
+    }
+}
+
+std::uint64_t random_id() noexcept {
+    std::uint64_t id = 0;
+    if (::getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id || id == 0) {
+        id = static_cast<std::uint64_t>(os::now().time_since_epoch().count()) ^ static_cast<std::uint64_t>(::getpid()) << 40;
+    }
+    return id;
+}
+
+// The memory is zero, so every slot, node and entry is in its empty state; only the header has to be written.
+void fill(const view& v, const std::string& name, const limits& sizes) {
+    header& h = v.header();
+    h.magic = segment_magic;
+    h.abi = abi_fingerprint();
+    h.version = layout_version;
+    h.total_size = v.places().total;
+    h.id = random_id();
+    h.epoch_ns = os::now().time_since_epoch().count();
+    h.boot = os::this_process_identity().boot;
+    h.processes = sizes.processes;
+    h.semaphores = sizes.semaphores;
+    h.permits = sizes.permits;
+    h.waiters = sizes.waiters;
+    h.tenants = sizes.tenants;
+    h.uid = static_cast<std::uint32_t>(::geteuid());
+    h.time_namespace = os::time_namespace();
+    h.name.store(name);
+    os::kill_point("segment.filled");
+    // release: pairs with the acquire load in check(); a file that shows the mark shows the whole header.
+    h.ready.store(ready_mark, std::memory_order_release);
+}
+
+mapping make(os::shm_file& file, const std::string& name, const limits& sizes, std::error_code& ec) {
+    const geometry g = geometry::of(sizes);
+    if (const int error = file.allocate(g.total)) {
+        ec = code_of(error);
+        return {};
+    }
+    os::kill_point("segment.sized");
+    mapping m;
+    if ((ec = map(file, g.total, true, m.region))) return {};
+    m.view = view(m.region.get_address(), g);
+    m.writable = true;
+    const auto facts = file.stat();
+    m.device = facts.device;
+    m.inode = facts.inode;
+    fill(m.view, name, sizes);
+    return m;
+}
+
+// In the order in which a wrong answer would mislead: is it ours, is it whole, can we speak with it.
+std::error_code check(const header& h, std::uint64_t file_size) {
+    if (h.magic == 0 && h.ready.load(std::memory_order_acquire) == 0) return errc::segment_half_made;
+    if (h.magic != segment_magic) return errc::segment_foreign;
+    if (h.ready.load(std::memory_order_acquire) != ready_mark) return errc::segment_half_made;
+    if (h.version != layout_version) return errc::segment_version;
+    if (h.abi != abi_fingerprint()) return errc::segment_abi;
+    const limits sizes{h.processes, h.semaphores, h.permits, h.waiters, h.tenants};
+    if (!valid(sizes)) return errc::segment_corrupt;
+    const std::size_t total = geometry::of(sizes).total;
+    if (h.total_size != total) return errc::segment_corrupt;
+    if (file_size < total) return errc::segment_truncated;
+    const std::uint64_t here = os::time_namespace();
+    if (here != 0 && h.time_namespace != 0 && here != h.time_namespace) return errc::foreign_clock;
+    return {};
+}
+
+bool opened_to_us(const os::shm_file::facts& facts, bool writable) {
+    if (facts.uid == ::geteuid() || !writable) return true;
+    return (facts.mode & 0002) != 0 || ((facts.mode & 0020) != 0 && os::in_group(facts.gid));
+}
+
+mapping map_checked(const os::shm_file& file, bool writable, std::error_code& ec) {
+    const auto facts = file.stat();
+    if (!facts.regular) {
+        ec = errc::segment_foreign;
+        return {};
+    }
+    if (!opened_to_us(facts, writable)) {
+        ec = errc::segment_owner;
+        return {};
+    }
+    if (facts.size < sizeof(header)) {
+        ec = facts.size == 0 ? errc::segment_half_made : errc::segment_truncated;
+        return {};
+    }
+    mapping m;
+    ipc::mapped_region head;
+    if ((ec = map(file, sizeof(header), false, head))) return {};
+    const header& h = *static_cast<const header*>(head.get_address());
+    const limits sizes{h.processes, h.semaphores, h.permits, h.waiters, h.tenants};
+    if ((ec = check(h, facts.size))) return {};
+    const geometry g = geometry::of(sizes);
+    // The header may have changed since the check; the copy of the limits above has not, and fits the file's size.
+    if (!valid(sizes) || g.total > facts.size) {
+        ec = errc::segment_corrupt;
+        return {};
+    }
+    if ((ec = map(file, g.total, writable, m.region))) return {};
+    m.view = view(m.region.get_address(), g);
+    m.device = facts.device;
+    m.inode = facts.inode;
+    m.writable = writable;
+    return m;
+}
+
+std::error_code validate(const std::string& name, const limits& sizes) {
+    if (!valid_name(name)) return errc::invalid_name;
+    if (!valid(sizes)) return errc::invalid_argument;
+    return {};
+}
+
+unsigned mode_bits(sharing mode) noexcept {
+    return mode == sharing::everyone ? 0666 : mode == sharing::group ? 0660 : 0600;
+}
+
+}  // namespace
+
+bool valid_name(std::string_view name) noexcept {
+    if (name.empty() || name.size() > max_name_length || name == "." || name == "..") return false;
+    return std::none_of(name.begin(), name.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return c == '/' || byte < 0x20 || byte == 0x7f;
+    });
+}
+
+mapping create_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec) {
+    if ((ec = validate(name, sizes))) return {};
+    os::shm_file file;
+    if (const int error = os::shm_file::create_nameless(file)) {
+        ec = error == EISDIR || error == ENOENT ? make_error_code(errc::kernel_unsupported) : code_of(error);
+        return {};
+    }
+    mapping m = make(file, name, sizes, ec);
+    if (ec) return {};
+    if (const int error = file.set_mode(mode_bits(mode))) {
+        ec = code_of(error);
+        return {};
+    }
+    if (const int error = file.link_as(file_of(name))) {
+        ec = code_of(error);
+        return {};
+    }
+    os::kill_point("segment.linked");
+    return m;
+}
+
+mapping open_segment(const std::string& name, bool writable, std::error_code& ec) {
+    ec.clear();
+    if (!valid_name(name)) {
+        ec = errc::invalid_name;
+        return {};
+    }
+    os::shm_file file;
+    if (const int error = os::shm_file::open(file_of(name), writable, file)) {
+        ec = code_of(error);
+        return {};
+    }
+    return map_checked(file, writable, ec);
+}
+
+mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,
+                               limits& found) {
+    if ((ec = validate(name, sizes))) return {};
+    for (;;) {
+        os::shm_file file;
+        const int error = os::shm_file::open(file_of(name), true, file);
+        if (error == ENOENT) {
+            mapping m = create_segment(name, sizes, mode, ec);
+            if (ec == errc::segment_exists) continue;  // somebody else was faster: open theirs
+            found = sizes;
+            return m;
+        }
+        if (error != 0) {
+            ec = code_of(error);
+            return {};
+        }
+        const auto facts = file.stat();
+        if (mode == sharing::owner && facts.uid != ::geteuid()) {
+            ec = errc::segment_owner;
+            return {};
+        }
+        mapping m = map_checked(file, true, ec);
+        if (ec == errc::segment_half_made) {
+            // Nobody is at work on it: our creators link only what is ready. Replace it; ENOENT: somebody else just did.
+            const int gone = file.unlink_as(file_of(name));
+            if (gone != 0 && gone != ENOENT) {
+                ec = code_of(gone);
+                return {};
+            }
+            continue;
+        }
+        if (ec) return {};
+        found = m.view.sizes();
+        if (!any_limits && !(found == sizes)) {
+            ec = errc::segment_limits;
+            return {};
+        }
+        return m;
+    }
+}
+
+mapping create_anonymous_segment(const limits& sizes, std::error_code& ec) {
+    ec.clear();
+    os::shm_file file;
+    if (const int error = os::shm_file::create_anonymous(file)) {
+        ec = code_of(error);
+        return {};
+    }
+    return make(file, "unnamed", sizes, ec);
+}
+
+}  // namespace shmsem::layout

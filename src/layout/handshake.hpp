@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+#include "layout/view.hpp"
+#include "os/shm_file.hpp"
+#include "shmsem/errors.hpp"
+#include "shmsem/options.hpp"
+
+// How a segment comes to be and is found. A creator fills a file that has no name yet and then links it under its name, so
+// whoever can open it finds it whole; of two creators one gets EEXIST and opens the other's.
+
+namespace shmsem::layout {
+
+struct mapping {
+    boost::interprocess::mapped_region region;
+    layout::view view;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    bool writable = false;
+};
+
+/// /dev/shm/<this><name>
+inline constexpr const char* file_prefix = "shmsem.";
+inline std::string file_of(const std::string& name) { return file_prefix + name; }
+
+/// 1..47 bytes, none of them '/' or a control character, and not "." or "..".
+bool valid_name(std::string_view name) noexcept;
+
+mapping create_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec);
+mapping open_segment(const std::string& name, bool writable, std::error_code& ec);
+/// @param any_limits  accept an existing one whatever its limits are
+/// @param found       the limits of the existing one, also with errc::segment_limits
+mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,
+                               limits& found);
+/// A segment without a name, for this process and the children that it forks.
+mapping create_anonymous_segment(const limits& sizes, std::error_code& ec);
+
+}  // namespace shmsem::layout

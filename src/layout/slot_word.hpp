@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+
+#include "layout/ticks.hpp"
+
+namespace shmsem::layout {
+
+// slot word: [ state:3 | process:12 | seq:17 | deadline:32 ]
+//   state             process   who may change it, to what
+//   open              0         any process: CAS to held; a granter that has the semaphore's lock: to granted           (I1)
+//   held              owner     owner: to open, or to held with a later deadline; reaper: to open, once the deadline has
+//                               passed or the owner is dead; resizer: to retiring                                  (I2, I5)
+//   granted           waiter's  the waiter: to held; reaper and resizer as above. Only granters install it, so "granted" with
+//                               the slot's granted_to names one waiter node, whatever else the process does       (I1, I4)
+//   retiring          owner     as held, but to closed instead of open
+//   retiring_granted  waiter's  as granted, but to retiring or closed
+//   closed            0         resizer: to open
+// seq counts acquisitions; every transition keeps it, except open -> held and open -> granted, which add one. With seq_high of
+// the slot's line it is the fencing token. All transitions are one compare-exchange of the whole word: a reaper that read
+// an old deadline loses against a renewal, a holder that lost its lease cannot free its successor.
+enum class slot_state : std::uint8_t { open = 0, held = 1, granted = 2, retiring = 3, retiring_granted = 4, closed = 5 };
+
+constexpr const char* name_of(slot_state s) noexcept {
+    switch (s) {
+        case slot_state::open: return "open";
+        case slot_state::held: return "held";
+        case slot_state::granted: return "granted";
+        case slot_state::retiring: return "retiring";
+        case slot_state::retiring_granted: return "retiring-granted";
+        case slot_state::closed: return "closed";
+    }
+    return "corrupt";
+}
+
+using process_index = std::uint32_t;  // into the process table
+inline constexpr unsigned process_bits = 12;
+inline constexpr std::uint32_t max_processes = 1U << process_bits;
+inline constexpr unsigned seq_bits = 17;
+inline constexpr std::uint32_t max_seq = (1U << seq_bits) - 1;
+
+struct slot_word {
+    slot_state state = slot_state::open;
+    process_index process = 0;
+    std::uint32_t seq = 0;
+    tick deadline{};  // 0: none
+
+    static constexpr slot_word unpack(std::uint64_t bits) noexcept {
+        return {.state = static_cast<slot_state>(bits >> 61),
+                .process = static_cast<std::uint32_t>(bits >> 49) & (max_processes - 1),
+                .seq = static_cast<std::uint32_t>(bits >> 32) & max_seq,
+                .deadline = tick{static_cast<std::uint32_t>(bits)}};
+    }
+    [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
+        return static_cast<std::uint64_t>(state) << 61 | static_cast<std::uint64_t>(process) << 49 |
+               static_cast<std::uint64_t>(seq) << 32 | deadline.value;
+    }
+
+    [[nodiscard]] constexpr bool owned() const noexcept {
+        return state >= slot_state::held && state <= slot_state::retiring_granted;
+    }
+    [[nodiscard]] constexpr bool granted() const noexcept {
+        return state == slot_state::granted || state == slot_state::retiring_granted;
+    }
+    [[nodiscard]] constexpr bool retiring() const noexcept {
+        return state == slot_state::retiring || state == slot_state::retiring_granted;
+    }
+    /// The same lease, whatever became of its deadline or of the wish to retire it.
+    [[nodiscard]] constexpr bool same_lease(slot_word other) const noexcept {
+        return owned() && other.owned() && process == other.process && seq == other.seq;
+    }
+    [[nodiscard]] constexpr slot_word acquired_by(process_index who, tick until, slot_state as) const noexcept {
+        return {.state = as, .process = who, .seq = (seq + 1) & max_seq, .deadline = until};
+    }
+    /// What it becomes when its lease ends.
+    [[nodiscard]] constexpr slot_word ended() const noexcept {
+        return {.state = retiring() ? slot_state::closed : slot_state::open, .process = 0, .seq = seq, .deadline = {}};
+    }
+    [[nodiscard]] constexpr slot_word taken_over() const noexcept {
+        slot_word w = *this;
+        w.state = retiring() ? slot_state::retiring : slot_state::held;
+        return w;
+    }
+    [[nodiscard]] constexpr slot_word until(tick when) const noexcept {
+        slot_word w = *this;
+        w.deadline = when;
+        return w;
+    }
+    friend constexpr bool operator==(slot_word, slot_word) = default;
+};
+
+static_assert(3 + process_bits + seq_bits + 32 == 64);
+static_assert(slot_word::unpack(slot_word{slot_state::retiring, 4095, max_seq, tick{7}}.pack()) ==
+              slot_word{slot_state::retiring, 4095, max_seq, tick{7}});
+static_assert(slot_word{}.pack() == 0, "a zeroed slot is open");
+static_assert(slot_word{slot_state::granted, 3, 9, tick{5}}.ended() == slot_word{slot_state::open, 0, 9, tick{0}});
+static_assert(slot_word{slot_state::retiring, 3, 9, tick{5}}.ended().state == slot_state::closed);
+static_assert(slot_word{slot_state::open, 0, max_seq, tick{}}.acquired_by(1, tick{1}, slot_state::held).seq == 0);
+
+}  // namespace shmsem::layout
