@@ -9,6 +9,7 @@
 #include "support/build_kind.hpp"
 #include "support/child.hpp"
 #include "support/eventually.hpp"
+#include "support/expect_error.hpp"
 #include "support/shared.hpp"
 #include "support/sync.hpp"
 #include "support/test_segment.hpp"

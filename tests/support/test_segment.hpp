@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
 #include "shmsem/segment.hpp"
+#include "support/watchdog.hpp"
 
 namespace shmsem::test {
 
@@ -63,6 +65,7 @@ class test_name {
 /// For tests that need nothing but a segment: `home`.
 class WithSegment : public ::testing::Test {
    protected:
+    watchdog guard{std::chrono::seconds{60}};
     test_segment home;
 };
 
