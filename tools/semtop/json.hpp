@@ -1,0 +1,17 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "semtop/snapshot.hpp"
+
+namespace shmsem::semtop {
+
+/// The whole snapshot; README.md beside this file lists every key. Keys keep their order.
+[[nodiscard]] nlohmann::ordered_json to_json(const snapshot& what);
+
+/// As indented text in pure ASCII, so that it can go to a terminal: other characters are \u escapes, and bytes that are not
+/// UTF-8 become U+FFFD.
+[[nodiscard]] std::string json_text(const snapshot& what);
+
+}  // namespace shmsem::semtop

@@ -1,0 +1,109 @@
+#include "semtop/render.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "semtop/columns.hpp"
+#include "semtop/format.hpp"
+#include "semtop/table.hpp"
+
+namespace shmsem::semtop {
+namespace {
+
+/// Words wrapped to the width, the lines after the first indented; a word that is wider than a line is broken.
+std::string paragraph(const std::string& text, std::size_t width) {
+    constexpr std::size_t indent = 4;
+    std::string result;
+    std::string line;
+    bool blank = true;
+    const auto next_line = [&] {
+        result += line + '\n';
+        line.assign(std::min(indent, width - 1), ' ');
+        blank = true;
+    };
+    for (std::string_view rest = text; !rest.empty();) {
+        std::string_view word = rest.substr(0, rest.find(' '));
+        rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+        if (!blank && columns(line) + 1 + columns(word) > width) next_line();
+        if (!blank) line += ' ';
+        while (columns(line) + columns(word) > width) {
+            const std::string piece = cut(word, width - columns(line));
+            if (piece.empty()) break;  // a wide character in a single column
+            line += piece;
+            word.remove_prefix(piece.size());
+            next_line();
+        }
+        line += word;
+        blank = false;
+    }
+    return result + line + '\n';
+}
+
+std::string summary(const segment_sample& sampled, const segment_snapshot& segment, std::size_t idle, const view& how) {
+    std::string text = "segment " + printable(sampled.name, how.terminal) + ": " +
+                       count_of(segment.semaphores.size(), "semaphore", "semaphores");
+    if (idle != 0) text += " (" + std::to_string(idle) + " idle" + (how.all ? ")" : ", not shown)");
+    text += ", " + count_of(segment.processes.size(), "process", "processes") + ", " + human_bytes(segment.bytes) + ", up " +
+            human(segment.age);
+    if (sampled.reaped != 0) text += ", took back " + count_of(sampled.reaped, "permit", "permits");
+    return text;
+}
+
+template <class Row>
+std::string section(const std::string& title, const std::vector<column<Row>>& columns, const std::vector<Row>& rows,
+                    const view& how, std::size_t width) {
+    if (rows.empty()) return {};
+    return '\n' + paragraph(title, width) + lay_out(make_table(columns, rows, how.terminal), width, how.terminal);
+}
+
+std::string render_segment(const segment_sample& sampled, const segment_snapshot& segment, const view& how,
+                           std::size_t width) {
+    std::size_t idle = 0;
+    std::vector<semaphore_snapshot> shown;
+    for (const auto& semaphore : segment.semaphores) {
+        const bool idles = is_idle(semaphore);
+        if (idles) ++idle;
+        if (!idles || how.all) shown.push_back(semaphore);
+    }
+    std::string text = paragraph(summary(sampled, segment, idle, how), width);
+    if (shown.empty()) return text;
+
+    text += '\n' + lay_out(make_table(semaphore_columns(), shown, how.terminal), width, how.terminal);
+    for (const auto& semaphore : shown) {
+        const std::string name = printable(semaphore.name, how.terminal);
+        text += section(name + ": holders by seat", holder_columns(), semaphore.holders, how, width);
+        text += section(name + ": waiters in ticket order", waiter_columns(), semaphore.waiters, how, width);
+    }
+    return text;
+}
+
+std::string render_failure(const segment_sample& sampled, const failure& why, const view& how, std::size_t width) {
+    return paragraph("segment " + printable(sampled.name, how.terminal) + ": cannot be read (" +
+                         printable(why.code, how.terminal) + "): " + printable(why.message, how.terminal),
+                     width);
+}
+
+}  // namespace
+
+bool is_idle(const semaphore_snapshot& semaphore) noexcept {
+    return semaphore.stats.acquired == 0 && semaphore.stats.waiting == 0 && semaphore.holders.empty() &&
+           semaphore.waiters.empty();
+}
+
+std::string render(const snapshot& what, const view& how, std::size_t width) {
+    width = std::max<std::size_t>(width, 20);
+    if (what.segments.empty()) return "no segments\n";
+    std::string text;
+    for (const auto& sampled : what.segments) {
+        if (!text.empty()) text += '\n';
+        if (const auto* segment = std::get_if<segment_snapshot>(&sampled.contents)) {
+            text += render_segment(sampled, *segment, how, width);
+        } else {
+            text += render_failure(sampled, std::get<failure>(sampled.contents), how, width);
+        }
+    }
+    return text;
+}
+
+}  // namespace shmsem::semtop

@@ -1,0 +1,56 @@
+#include "semtop/sample.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <system_error>
+
+#include "shmsem/errors.hpp"
+#include "shmsem/segment.hpp"
+
+namespace shmsem::semtop {
+namespace {
+
+failure describe(const std::system_error& error) {
+    const bool ours = error.code().category() == error_category();
+    return {ours ? name_of(static_cast<errc>(error.code().value())) : "system_error", error.what()};
+}
+
+segment_sample sample_one(const std::string& name, sampling how) {
+    segment_sample result{.name = name, .contents = {}};
+    try {
+        segment home = segment::open(name, how == sampling::reap_first ? access::read_write : access::read_only);
+        if (how == sampling::reap_first) result.reaped = home.reap();
+        result.contents = home.inspect();
+    } catch (const std::system_error& error) {
+        result.contents = describe(error);
+    } catch (const std::exception& error) {
+        result.contents = failure{"system_error", error.what()};
+    }
+    return result;
+}
+
+bool is_gone(const segment_sample& sampled) {
+    const auto* why = std::get_if<failure>(&sampled.contents);
+    return why != nullptr && why->code == name_of(errc::segment_not_found);
+}
+
+}  // namespace
+
+snapshot sample(const std::vector<std::string>& names, sampling how) {
+    snapshot result{.taken = std::chrono::system_clock::now(), .segments = {}};
+    if (!names.empty()) {
+        for (const auto& name : names) result.segments.push_back(sample_one(name, how));
+        return result;
+    }
+    std::vector<std::string> found;
+    for (auto& entry : segment::list()) found.push_back(std::move(entry.name));
+    std::sort(found.begin(), found.end());
+    for (const auto& name : found) {
+        // Nobody asked for this one by name: if it was removed since it was listed, a list without it is right.
+        if (auto sampled = sample_one(name, how); !is_gone(sampled)) result.segments.push_back(std::move(sampled));
+    }
+    return result;
+}
+
+}  // namespace shmsem::semtop
