@@ -1,0 +1,129 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "benchmark.hpp"
+#include "cpu.hpp"
+#include "interrupt.hpp"
+#include "progress.hpp"
+#include "report.hpp"
+
+namespace semabench {
+
+namespace {
+
+struct request {
+    bool list = false;
+    bool quick = false;
+    int rounds = 0;
+    std::string filter;
+    std::string json;
+};
+
+std::vector<benchmark> chosen(const std::string& filter) {
+    auto all = all_benchmarks();
+    if (filter.empty()) return all;
+    const std::regex pattern(filter, std::regex::ECMAScript | std::regex::icase);
+    std::erase_if(all, [&](const benchmark& one) { return !std::regex_search(one.name, pattern); });
+    return all;
+}
+
+void print_list(const std::vector<benchmark>& all) {
+    for (const auto& one : all) {
+        std::cout << one.name << "\t" << one.question << "; against";
+        for (std::size_t i = 0; i < one.rivals.size(); ++i) std::cout << (i > 0 ? ", " : " ") << one.rivals[i].who.name;
+        std::cout << "\n";
+    }
+}
+
+void warn_about(const circumstances& around) {
+    if (!around.optimised) {
+        std::cerr << "semabench: warning: built without optimisation or with a sanitizer; the ratios mean nothing\n";
+    }
+    if (around.load_before > 0.5 && !around.quick) {
+        std::cerr << "semabench: warning: other work is running (load " << around.load_before << "); expect a wide spread\n";
+    }
+    if (processors().size() < 2) std::cerr << "semabench: warning: one processor only; nothing runs in parallel\n";
+}
+
+void write_json(const nlohmann::json& json, const std::string& where) {
+    if (where == "-") {
+        std::cout << json.dump(2) << std::endl;
+        return;
+    }
+    std::ofstream file(where);
+    file << json.dump(2) << std::endl;
+    if (!file) throw std::runtime_error("cannot write " + where);
+}
+
+int serve(const request& wanted) {
+    const auto todo = chosen(wanted.filter);
+    if (todo.empty()) {
+        std::cerr << "semabench: no benchmark matches '" << wanted.filter << "'; --list names them\n";
+        return 2;
+    }
+    if (wanted.list) {
+        print_list(todo);
+        return 0;
+    }
+    const int rounds = wanted.rounds > 0 ? wanted.rounds : wanted.quick ? 2 : 11;
+    const circumstances around{rounds, wanted.quick, built_for_speed(), load()};
+    warn_about(around);
+
+    hold_signals();
+    std::vector<finished> all;
+    for (const auto& one : todo) {
+        all.push_back({one, run(one, rounds, wanted.quick ? quick_effort : full_effort)});
+    }
+    end_progress();
+
+    if (wanted.json != "-") std::cout << table_of(all) << std::flush;
+    if (!wanted.json.empty()) write_json(json_of(all, around), wanted.json);
+    const auto failures = failures_of(all);
+    for (const auto& line : failures) std::cerr << "semabench: failed: " << line << "\n";
+    return failures.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+}  // namespace semabench
+
+int main(int argc, char** argv) {
+    semabench::request wanted;
+    CLI::App app{
+        "Measures shmsem against the semaphores and locks that Linux and Boost offer. Every figure is a ratio within one "
+        "run; "
+        "rounds of all contestants are interleaved. A missed target does not change the exit status: 0 all ran, 1 something "
+        "failed to run, 2 wrong usage, 128 + n ended by signal n."};
+    app.add_flag("--list", wanted.list, "Names the benchmarks and their questions");
+    app.add_option("--filter", wanted.filter, "Only benchmarks in whose name this regular expression is found");
+    app.add_option("--rounds", wanted.rounds, "Samples of each contestant (11; with --quick 2)")
+        ->check(CLI::Range(1, 10'000));
+    app.add_flag("--quick", wanted.quick, "Tiny counts: shows that everything runs, measures nothing");
+    app.add_option("--json", wanted.json, "Writes all samples to this file; '-' for stdout in place of the table");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    try {
+        return semabench::serve(wanted);
+    } catch (const semabench::interruption& end) {
+        semabench::end_progress();
+        std::cerr << "semabench: ended by signal " << end.signal() << "\n";
+        return 128 + end.signal();
+    } catch (const std::regex_error& error) {
+        std::cerr << "semabench: --filter: " << error.what() << "\n";
+        return 2;
+    } catch (const std::exception& error) {
+        std::cerr << "semabench: " << error.what() << "\n";
+        return 1;
+    }
+}

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "naming.hpp"
+#include "session.hpp"
+#include "shmsem/shmsem.hpp"
+
+// Ours, in the shape of the peers. The parent only owns the name: it never attaches, so it has no background thread when it
+// forks, and each session is a process of its own as in unrelated programs.
+
+namespace semabench {
+
+class segment_name {
+   public:
+    segment_name() : name_(unique_name()) {}
+    ~segment_name() {
+        std::error_code ignored;
+        shmsem::segment::remove(name_, ignored);
+    }
+    segment_name(const segment_name&) = delete;
+    segment_name& operator=(const segment_name&) = delete;
+    [[nodiscard]] const std::string& text() const noexcept { return name_; }
+
+   private:
+    std::string name_;
+};
+
+/// The leased kind as users get it: fifo, ttl of 30 s, renewed automatically.
+class leased_semaphore {
+   public:
+    static constexpr const char* name = "shmsem";
+
+    explicit leased_semaphore(unsigned permits, shmsem::order order = shmsem::order::fifo) {
+        options_.permits = permits;
+        options_.max_permits = permits;
+        options_.order = order;
+        if (permits > limits_.permits) limits_.permits = permits;
+    }
+
+    struct session {
+        shmsem::segment home;
+        shmsem::semaphore semaphore;
+        shmsem::lease acquire() { return semaphore.acquire(); }
+        void release(shmsem::lease& held) { held.release(); }
+    };
+    session join() const { return join(shmsem::segment::open_or_create(name_.text(), limits_), "bench"); }
+    /// One of several in the segment of another session.
+    session join(shmsem::segment home, const char* which) const {
+        auto semaphore = home.semaphore(which, options_);
+        return {std::move(home), std::move(semaphore)};
+    }
+
+   private:
+    segment_name name_;
+    shmsem::limits limits_;
+    shmsem::semaphore_options options_;
+};
+
+class leased_semaphore_trying : public leased_semaphore {
+   public:
+    static constexpr const char* name = "shmsem, try_acquire";
+    using leased_semaphore::leased_semaphore;
+
+    struct session : leased_semaphore::session {
+        shmsem::lease acquire() {
+            auto held = semaphore.try_acquire();
+            if (!held) throw std::runtime_error("try_acquire found nothing free");
+            return *std::move(held);
+        }
+    };
+    session join() const { return {leased_semaphore::join()}; }
+};
+
+class leased_semaphore_throughput : public leased_semaphore {
+   public:
+    static constexpr const char* name = "shmsem, throughput";
+    explicit leased_semaphore_throughput(unsigned permits) : leased_semaphore(permits, shmsem::order::throughput) {}
+};
+
+class ownerless_semaphore {
+   public:
+    static constexpr const char* name = "shmsem ownerless";
+
+    explicit ownerless_semaphore(unsigned permits) : permits_(permits) {}
+
+    struct session {
+        shmsem::segment home;
+        shmsem::ownerless_semaphore semaphore;
+        nothing acquire() {
+            semaphore.acquire();
+            return {};
+        }
+        void release(nothing) { semaphore.release(); }
+    };
+    session join() const { return join("bench"); }
+    /// One of several in the same segment.
+    session join(const char* which) const {
+        auto home = shmsem::segment::open_or_create(name_.text());
+        auto semaphore = home.ownerless(which, {.initial = permits_});
+        return {std::move(home), std::move(semaphore)};
+    }
+
+   private:
+    segment_name name_;
+    unsigned permits_;
+};
+
+}  // namespace semabench

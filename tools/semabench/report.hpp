@@ -1,0 +1,36 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "runner.hpp"
+
+namespace semabench {
+
+struct finished {
+    benchmark what;
+    outcome result;
+};
+
+/// What a reader has to know to judge the figures.
+struct circumstances {
+    int rounds = 0;
+    bool quick = false;
+    bool optimised = false;
+    double load_before = 0;
+};
+
+/// Whether this program was compiled with optimisation and without sanitizers.
+bool built_for_speed() noexcept;
+
+/// The table, ready to print.
+std::string table_of(const std::vector<finished>& all);
+
+/// README.md in this directory names the keys.
+nlohmann::json json_of(const std::vector<finished>& all, const circumstances& around);
+
+/// "name: why" of every contestant that was dropped.
+std::vector<std::string> failures_of(const std::vector<finished>& all);
+
+}  // namespace semabench

@@ -1,0 +1,69 @@
+#include <string>
+
+#include "benchmark.hpp"
+#include "cpu.hpp"
+#include "peers_boost.hpp"
+#include "peers_kernel.hpp"
+#include "peers_posix.hpp"
+#include "peers_shmsem.hpp"
+#include "process.hpp"
+#include "timing.hpp"
+
+// What a semaphore costs where nobody waits: acquire and release, one process, pinned.
+
+namespace semabench {
+
+namespace {
+
+template <lock_to_measure Lock>
+contestant pairs_of(unsigned permits) {
+    return {Lock::name, [permits](const effort& work) -> sample {
+                Lock lock(permits);
+                const auto reports = run_crew(1, work.patience, [&](member& self) {
+                    pin(0);
+                    auto session = lock.join();
+                    const auto pair = [&] {
+                        auto held = session.acquire();
+                        session.release(held);
+                    };
+                    self.report(0, nanoseconds_per(pair, work.window));
+                });
+                return {reports[0][0]};
+            }};
+}
+
+}  // namespace
+
+void add_uncontended(std::vector<benchmark>& to) {
+    const std::vector<measure> pair = {{"pair", "ns", better::lower}};
+    for (const unsigned permits : {1U, 8U}) {
+        benchmark one;
+        one.name = "uncontended/" + std::to_string(permits);
+        one.question = "acquire + release by one process, " + std::to_string(permits) + " permit" + (permits > 1 ? "s" : "");
+        one.measures = pair;
+        one.ours = pairs_of<leased_semaphore>(permits);
+        one.rivals.push_back({pairs_of<posix_semaphore>(permits), {1.5}});
+        one.rivals.push_back({pairs_of<ownerless_semaphore>(permits)});
+        one.rivals.push_back({pairs_of<boost_semaphore>(permits)});
+        one.rivals.push_back({pairs_of<boost_named_semaphore>(permits)});
+        if (permits == 1) one.rivals.push_back({pairs_of<robust_pthread_mutex>(permits)});
+        one.rivals.push_back({pairs_of<sysv_semaphore>(permits)});
+        if (permits == 1) {
+            one.rivals.push_back({pairs_of<flock_lock>(permits)});
+            one.rivals.push_back({pairs_of<ofd_lock>(permits)});
+        }
+        to.push_back(std::move(one));
+    }
+    to.push_back({"uncontended/try",
+                  "try_acquire + release by one process, 1 permit",
+                  pair,
+                  pairs_of<leased_semaphore_trying>(1),
+                  {{pairs_of<posix_semaphore_trying>(1), {1.5}}}});
+    to.push_back({"uncontended/ownerless",
+                  "acquire + release of the ownerless kind by one process, 1 permit",
+                  pair,
+                  pairs_of<ownerless_semaphore>(1),
+                  {{pairs_of<posix_semaphore>(1), {1.5}}}});
+}
+
+}  // namespace semabench
