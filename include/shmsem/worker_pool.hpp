@@ -20,13 +20,13 @@ enum class restart_policy : std::uint8_t {
 };
 
 struct worker_pool_options {
-    int workers = 4;                                             ///< 1..4096
+    int workers = 4;  ///< 1..4096
     restart_policy restart = restart_policy::on_failure;
-    duration initial_backoff = std::chrono::milliseconds{10};    ///< > 0; before the first restart of an index; doubles each time
-    duration max_backoff = std::chrono::seconds{5};              ///< at least initial_backoff
-    duration healthy_after = std::chrono::seconds{10};           ///< a worker that lived this long resets its back-off
-    int max_restarts = -1;                                       ///< of one index, fork failures included; -1: no limit
-    duration stop_timeout = std::chrono::seconds{10};            ///< from SIGTERM to SIGKILL
+    duration initial_backoff = std::chrono::milliseconds{10};  ///< > 0; before an index's first restart; doubles each time
+    duration max_backoff = std::chrono::seconds{5};            ///< at least initial_backoff
+    duration healthy_after = std::chrono::seconds{10};         ///< a worker that lived this long resets its back-off
+    int max_restarts = -1;                                     ///< of one index, fork failures included; -1: no limit
+    duration stop_timeout = std::chrono::seconds{10};          ///< from SIGTERM to SIGKILL
     bool handle_signals = true;  ///< run() turns SIGTERM into drain and a second one, or SIGINT, into stop
 };
 
@@ -36,7 +36,8 @@ struct worker_exit {
     int life = 0;  ///< which life of this index it was, from 0
     pid_t pid = 0;
     bool signalled = false;
-    int status = 0;  ///< exit status, or the signal's number; -1: unknown, because this process ignores SIGCHLD or waited for it elsewhere
+    /// Exit status, or the signal's number; -1: unknown, because this process ignores SIGCHLD or waited for it elsewhere.
+    int status = 0;
     duration lived{};
 };
 

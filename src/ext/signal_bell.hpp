@@ -42,7 +42,7 @@ class signal_bell {
     std::atomic<bool> listening_{false};
     std::atomic<unsigned> terminations_{0};
     std::atomic<unsigned> interruptions_{0};
-    bool taken_ = true;           // under the lock
+    bool taken_ = true;            // under the lock
     signal_bell* next_ = nullptr;  // fixed before the bell can be found
 };
 

@@ -54,10 +54,10 @@ struct worker {
 
     ext::child_process process;
     phase now = phase::finished;
-    bool ended = false;         // its descriptor says so
-    bool clean = false;         // the last life ended with status 0
-    int life = -1;              // that runs, or ran last
-    int restarts = 0;           // tried
+    bool ended = false;  // its descriptor says so
+    bool clean = false;  // the last life ended with status 0
+    int life = -1;       // that runs, or ran last
+    int restarts = 0;    // tried
     ext::backoff wait;
     deadline born{};
     deadline due{};
@@ -229,7 +229,8 @@ bool worker_pool::state::collect() {
                          .lived = lived});
         w.clean = !end->signalled && end->status == 0;
         if (lived >= options.healthy_after) w.wait.reset();
-        const bool again = options.restart == restart_policy::always || (options.restart == restart_policy::on_failure && !w.clean);
+        const bool again =
+            options.restart == restart_policy::always || (options.restart == restart_policy::on_failure && !w.clean);
         w.now = phase::finished;
         if (again) wait_to_restart(w);
     }

@@ -171,7 +171,9 @@ TEST(WorkerPoolDestructor, LeavesNoProcessBehind) {
         for (int i = 0; i < 3; ++i) pids[static_cast<std::size_t>(i)] = pool.pid(i);
     }
     for (const pid_t pid : pids) EXPECT_TRUE(test::gone(pid));
-    { const worker_pool never_started({.workers = 2}, [](int, const context&) { return 0; }); }
+    {
+        const worker_pool never_started({.workers = 2}, [](int, const context&) { return 0; });
+    }
 }
 
 // The process under run() is a child of the test's, so that handlers and signals are its own.

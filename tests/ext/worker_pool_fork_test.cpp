@@ -50,7 +50,8 @@ std::string output_of(int stream, const std::function<void()>& body) {
     ::close(ends[1]);
     std::string text;
     std::array<char, 512> buffer;
-    for (ssize_t n; (n = ::read(ends[0], buffer.data(), buffer.size())) > 0;) text.append(buffer.data(), static_cast<std::size_t>(n));
+    for (ssize_t n; (n = ::read(ends[0], buffer.data(), buffer.size())) > 0;)
+        text.append(buffer.data(), static_cast<std::size_t>(n));
     ::close(ends[0]);
     int status = 0;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
@@ -305,7 +306,10 @@ TEST(WorkerPoolKernel, WithASandboxThatRefusesThem) {
         const auto open = refuse(SYS_pidfd_open);
         const auto send = refuse(SYS_pidfd_send_signal);
         std::array<sock_filter, 6> filter{sock_filter(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))),
-                                          open[0], open[1], send[0], send[1],
+                                          open[0],
+                                          open[1],
+                                          send[0],
+                                          send[1],
                                           sock_filter(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW))};
         const sock_fprog program{.len = filter.size(), .filter = filter.data()};
         ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);

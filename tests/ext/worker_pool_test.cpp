@@ -149,8 +149,9 @@ TEST(WorkerPool, DoesNotRestartBeforeItsTimeHoweverOftenItIsPolled) {
 TEST(WorkerPool, BeginsTheBackOffAgainAfterALifeThatWasLongEnough) {
     watchdog guard{60s};
     // Without the reset the 30th restart would come after 2^29 ms, 6 days.
-    worker_pool pool({.workers = 1, .initial_backoff = 1ms, .max_backoff = 24h * 30, .healthy_after = 1ns, .max_restarts = 30},
-                     [](int, const auto&) { return 1; });
+    worker_pool pool(
+        {.workers = 1, .initial_backoff = 1ms, .max_backoff = 24h * 30, .healthy_after = 1ns, .max_restarts = 30},
+        [](int, const auto&) { return 1; });
     EXPECT_EQ(pool.run(), 1);
     EXPECT_EQ(pool.restarts(), 30U);
 }
