@@ -14,6 +14,7 @@ namespace shmsem {
 
 namespace core {
 class attachment;
+struct permit;
 struct lease_access;
 }  // namespace core
 
@@ -78,7 +79,7 @@ class SHMSEM_API lease {
     /// refuse a holder that lost its lease without noticing.
     [[nodiscard]] std::uint64_t token() const noexcept { return token_; }
     /// 0..permits-1, different from that of every other live holder of this semaphore.
-    [[nodiscard]] std::uint32_t seat() const noexcept;
+    [[nodiscard]] std::uint32_t seat() const noexcept { return seat_; }
     /// The i-th seat of a lease of several permits, i < permits().
     [[nodiscard]] std::uint32_t seat(std::uint32_t i) const noexcept;
     [[nodiscard]] std::uint32_t permits() const noexcept { return permits_; }
@@ -100,6 +101,7 @@ class SHMSEM_API lease {
         std::swap(home_, other.home_);
         std::swap(semaphore_, other.semaphore_);
         std::swap(slot_, other.slot_);
+        std::swap(seat_, other.seat_);
         std::swap(permits_, other.permits_);
         std::swap(watched_, other.watched_);
         std::swap(word_, other.word_);
@@ -115,13 +117,14 @@ class SHMSEM_API lease {
     core::attachment* home_ = nullptr;
     std::uint32_t semaphore_ = 0;
     std::uint32_t slot_ = 0;
+    std::uint32_t seat_ = 0;
     std::uint32_t permits_ = 0;
     std::uint32_t watched_ = 0;         // non-zero: id in the process's table of leases with a loss callback
     std::uint64_t word_ = 0;
     std::uint64_t token_ = 0;
     std::uint64_t identity_ = 0;        // which incarnation of this process acquired it
     std::uint64_t ticket_ = 0;
-    std::uint64_t* more_ = nullptr;     // slot words and slots of a lease of several permits
+    core::permit* more_ = nullptr;      // of a lease of several permits
 };
 
 }  // namespace shmsem

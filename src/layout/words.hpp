@@ -15,7 +15,8 @@ namespace shmsem::layout {
 //   waiting    granter under the lock: to granted; owner, without the lock: to abandoned. One of the two CASes wins.      (I4)
 //   granted    owner: to free, once it has taken its slots over; the reaper of a dead owner, under the lock: to free
 //   abandoned  whoever has the lock unlinks it: to free
-enum class node_state : std::uint8_t { free = 0, claimed = 1, waiting = 2, granted = 3, abandoned = 4 };
+//   refused    put there under the lock, instead of granted, for a waiter that can never be served; owner: to free
+enum class node_state : std::uint8_t { free = 0, claimed = 1, waiting = 2, granted = 3, abandoned = 4, refused = 5 };
 
 struct node_word {
     node_state state = node_state::free;
@@ -101,11 +102,13 @@ struct count_word {
         return static_cast<std::uint64_t>(count) << 33 | static_cast<std::uint64_t>(transit) << 31 |
                static_cast<std::uint64_t>(node) << 11 | tag;
     }
-    [[nodiscard]] constexpr count_word plus(std::int64_t n) const noexcept {
+    [[nodiscard]] constexpr count_word with(std::uint32_t n) const noexcept {
         count_word w = *this;
-        w.count = static_cast<std::uint32_t>(count + n);
+        w.count = n;
         return w;
     }
+    [[nodiscard]] constexpr count_word minus_one() const noexcept { return with(count - 1); }
+    [[nodiscard]] constexpr count_word plus_one() const noexcept { return with(count < max_count ? count + 1 : count); }
     [[nodiscard]] constexpr count_word moving(layout::transit how, std::uint32_t to, std::uint64_t seq) const noexcept {
         return {.count = count, .transit = how, .node = to, .tag = static_cast<std::uint32_t>(seq) & tag_mask};
     }

@@ -18,6 +18,8 @@ process_page& page() noexcept {
     return p != nullptr ? *p : without_kernel_help;
 }
 
+constexpr long usual_futex_offset = -32;  // of the C library on 64-bit machines
+
 std::atomic<std::uint64_t> last_incarnation{0};  // inherited by a child, so that it goes on counting
 
 }  // namespace
@@ -42,10 +44,17 @@ void thread_identity::refresh() noexcept {
     head_ = nullptr;
     robust_list_head* head = nullptr;
     std::size_t size = 0;
-    if (!refused(syscall_kind::robust_list) && ::syscall(SYS_get_robust_list, 0, &head, &size) == 0 && head != nullptr &&
-        size == sizeof(robust_list_head)) {
-        head_ = head;
+    if (refused(syscall_kind::robust_list) || ::syscall(SYS_get_robust_list, 0, &head, &size) != 0) return;
+    if (head == nullptr) {
+        // A child of a raw clone(): the C library registered nothing for it, so no list of its own is lost.
+        thread_local robust_list_head own;
+        own.list.next = &own.list;
+        own.futex_offset = usual_futex_offset;
+        own.list_op_pending = nullptr;
+        head = &own;
+        if (::syscall(SYS_set_robust_list, head, sizeof own) != 0) return;
     }
+    head_ = head;
 }
 
 bool thread_identity::enlist(futex_word& word) noexcept {

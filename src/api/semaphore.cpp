@@ -1,0 +1,237 @@
+#include "shmsem/semaphore.hpp"
+
+#include "api/access.hpp"
+#include "core/acquire.hpp"
+#include "core/directory.hpp"
+#include "core/fast_path.hpp"
+#include "core/leases.hpp"
+#include "core/reaper.hpp"
+#include "core/snapshot.hpp"
+
+namespace shmsem {
+namespace {
+
+using core::attachment;
+using core::fast_result;
+using core::lease_access;
+using core::lease_record;
+using core::semaphore_info;
+using core::wait_result;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr duration brief{10'000'000};      // how long a call that must not wait may stand before the queue's lock
+constexpr std::uint32_t few_slots = 64;    // so many are looked through each time; more, once a tick
+
+// True when the options say something that the fast path has to look up or check.
+bool unusual(const acquire_options& o) noexcept {
+    return o.permits != 1 || o.ttl != duration::zero() || !o.tenant.empty() || !o.label.empty();
+}
+
+std::uint32_t shorter(std::uint32_t a, std::uint32_t b) noexcept { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
+
+bool prepare(attachment& home, const semaphore_info& info, std::uint32_t index, const acquire_options& o,
+             core::description& what, std::error_code& ec) noexcept {
+    layout::semaphore_block& block = home.view().semaphore(index);
+    if (o.permits < 1 || o.permits > block.permits.load(relaxed) || o.permits > info.range.capacity || o.ttl < duration::zero() ||
+        (o.ttl > max_ttl && o.ttl != forever)) {
+        ec = errc::invalid_argument;
+        return false;
+    }
+    if (o.tenant.size() > max_name_length) {
+        ec = errc::invalid_name;
+        return false;
+    }
+    if (o.ttl != duration::zero()) {
+        const std::uint32_t ttl = o.ttl == forever ? 0 : layout::ticks_of(o.ttl);
+        what.ttl_ticks = shorter(ttl, info.max_hold_ticks);
+        home.note_ttl(what.ttl_ticks);
+        std::uint32_t shortest = block.shortest_ttl.load(relaxed);
+        while (what.ttl_ticks != 0 && (shortest == 0 || what.ttl_ticks < shortest) &&
+               !block.shortest_ttl.compare_exchange_weak(shortest, what.ttl_ticks)) {
+        }
+    }
+    what.label = o.label.substr(0, max_label_length);
+    what.tenant = core::tenant_id(home, o.tenant, ec);
+    return !ec;
+}
+
+// What expired or died may stand in the way of a caller who will not wait.
+bool sweep_if_worthwhile(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept {
+    auto& swept_at = home.swept_at(index);
+    const std::uint32_t now = home.clock().at(os::now()).value;
+    if (home.info(index).range.capacity > few_slots && swept_at.exchange(now, relaxed) == now) return false;
+    return core::sweep(home, index, identity).taken_back > 0;
+}
+
+// For messages: made only when something went wrong.
+auto subject_of(const semaphore& s) {
+    return [&s] { return "semaphore '" + s.name() + "'"; };
+}
+
+enum class patience : std::uint8_t { none, bounded, endless };
+
+std::optional<lease> take(attachment* home, std::uint32_t index, const acquire_options& options, patience how, deadline until,
+                          wait_result& outcome, std::error_code& ec) noexcept {
+    ec.clear();
+    outcome = wait_result::failed;
+    if (home == nullptr) {
+        ec = errc::invalid_argument;
+        return std::nullopt;
+    }
+    const std::uint64_t identity = home->join(ec);
+    if (identity == 0) [[unlikely]] return std::nullopt;
+    const semaphore_info& info = home->info(index);
+    core::description what{.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}};
+    if (unusual(options) && !prepare(*home, info, index, options, what, ec)) [[unlikely]] return std::nullopt;
+    lease_record record;
+    fast_result fast = fast_result::must_queue;
+    if (options.permits == 1) {
+        fast = core::try_fast(*home, info, index, identity, what, record);
+        if (fast == fast_result::taken) [[likely]] {
+            outcome = wait_result::granted;
+            return lease_access::make(std::move(record));
+        }
+    } else if ((home->view().semaphore(index).gate.load() & info.closed_gate) != 0) {
+        fast = fast_result::gate_closed;
+    }
+    if (how == patience::bounded && until <= os::now()) how = patience::none;
+    if (how == patience::none && fast != fast_result::must_queue) {
+        outcome = wait_result::timed_out;
+        if (fast == fast_result::gate_closed || !sweep_if_worthwhile(*home, index, identity)) return std::nullopt;
+    }
+    core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits), .what = what, .until = until,
+                               .lock_until = until, .stop = options.stop};
+    if (how == patience::none) {
+        request.until = os::instant{};
+        request.lock_until = os::now() + brief;
+    }
+    do {
+        outcome = core::wait_in_queue(*home, index, identity, request, record, ec);
+        if (outcome == wait_result::granted) return lease_access::make(std::move(record));
+    } while (outcome == wait_result::timed_out && os::now() < request.until);
+    if (how == patience::none && outcome == wait_result::timed_out && options.permits > 1 &&
+        sweep_if_worthwhile(*home, index, identity)) {
+        outcome = core::wait_in_queue(*home, index, identity, request, record, ec);
+        if (outcome == wait_result::granted) return lease_access::make(std::move(record));
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+lease semaphore::acquire(const acquire_options& options, std::error_code& ec) noexcept {
+    wait_result outcome;
+    auto taken = take(home_.get(), index_, options, patience::endless, os::never, outcome, ec);
+    if (taken) [[likely]] return std::move(*taken);
+    if (outcome == wait_result::cancelled) ec = errc::cancelled;
+    return {};
+}
+
+lease semaphore::acquire(const acquire_options& options) {
+    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return acquire(options, ec); });
+}
+
+std::optional<lease> semaphore::try_acquire(const acquire_options& options, std::error_code& ec) noexcept {
+    wait_result outcome;
+    return take(home_.get(), index_, options, patience::none, {}, outcome, ec);
+}
+
+std::optional<lease> semaphore::try_acquire(const acquire_options& options) {
+    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return try_acquire(options, ec); });
+}
+
+std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_options& options, std::error_code& ec) noexcept {
+    wait_result outcome;
+    return take(home_.get(), index_, options, patience::bounded, when, outcome, ec);
+}
+
+std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_options& options) {
+    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return try_acquire_until(when, options, ec); });
+}
+
+std::optional<lease> semaphore::try_acquire_for(duration timeout, const acquire_options& options, std::error_code& ec) noexcept {
+    return try_acquire_until(os::after(os::now(), timeout), options, ec);
+}
+
+std::optional<lease> semaphore::try_acquire_for(duration timeout, const acquire_options& options) {
+    return try_acquire_until(os::after(os::now(), timeout), options);
+}
+
+lease semaphore::adopt(const detached_lease& detached, std::error_code& ec) noexcept {
+    ec.clear();
+    if (home_ == nullptr || detached.segment_id != home_->id() || detached.semaphore != index_) {
+        ec = errc::invalid_argument;
+        return {};
+    }
+    const std::uint64_t identity = home_->join(ec);
+    if (identity == 0) return {};
+    lease_record record;
+    if (!core::adopt(*home_, index_, identity, detached.slot, detached.word, detached.permits, detached.token, record)) {
+        ec = errc::lease_lost;
+        return {};
+    }
+    return lease_access::make(std::move(record));
+}
+
+lease semaphore::adopt(const detached_lease& detached) {
+    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return adopt(detached, ec); });
+}
+
+void semaphore::resize(std::int64_t permits, std::error_code& ec) noexcept {
+    ec.clear();
+    if (home_ == nullptr || permits < 1) {
+        ec = errc::invalid_argument;
+        return;
+    }
+    if (permits > home_->info(index_).range.capacity) {
+        ec = errc::too_many_permits;
+        return;
+    }
+    const std::uint64_t identity = home_->join(ec);
+    if (identity == 0) return;
+    const bool done = core::under_lock(*home_, index_, identity, os::after(os::now(), std::chrono::seconds{10}),
+                                       [&](core::wait_queue& queue) { queue.resize(static_cast<std::uint32_t>(permits)); });
+    if (!done) ec = errc::timed_out;
+}
+
+void semaphore::resize(std::int64_t permits) {
+    api::throwing(subject_of(*this), [&](std::error_code& ec) { resize(permits, ec); });
+}
+
+std::uint32_t semaphore::reap(std::error_code& ec) noexcept {
+    ec.clear();
+    if (home_ == nullptr) {
+        ec = errc::invalid_argument;
+        return 0;
+    }
+    const std::uint64_t identity = home_->join(ec);
+    if (identity == 0) return 0;
+    const std::uint32_t taken = core::sweep(*home_, index_, identity).taken_back;
+    core::request_dispatch(*home_, index_, identity);
+    return taken;
+}
+
+std::uint32_t semaphore::reap() {
+    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return reap(ec); });
+}
+
+semaphore_stats semaphore::stats() const { return home_ ? core::stats_of(*home_, index_) : semaphore_stats{}; }
+semaphore_snapshot semaphore::inspect() const { return home_ ? core::snapshot_of(*home_, index_) : semaphore_snapshot{}; }
+std::string semaphore::name() const { return home_ ? home_->view().semaphore(index_).name.load() : std::string{}; }
+
+std::uint32_t semaphore::permits() const noexcept {
+    return home_ ? home_->view().semaphore(index_).permits.load(relaxed) : 0;
+}
+
+std::uint32_t semaphore::available() const noexcept {
+    if (!home_) return 0;
+    const layout::slot_range& range = home_->info(index_).range;
+    std::uint32_t open = 0;
+    for (std::uint32_t i = 0; i < range.capacity; ++i) {
+        const auto w = layout::slot_word::unpack(home_->view().slot(range.first + i).word.load(relaxed));
+        if (w.state == layout::slot_state::open) ++open;
+    }
+    return open;
+}
+
+}  // namespace shmsem

@@ -1,0 +1,229 @@
+#include "core/attachment.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+
+#include "core/keeper.hpp"
+#include "os/fork_page.hpp"
+
+namespace shmsem::core {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// A lock of this process that a forked child finds free.
+class wiped_lock {
+   public:
+    explicit wiped_lock(std::atomic<std::uint32_t>& word) noexcept : word_(word) {
+        while (word_.exchange(1, std::memory_order_acquire) != 0) ::sched_yield();
+    }
+    ~wiped_lock() { word_.store(0, std::memory_order_release); }
+    wiped_lock(const wiped_lock&) = delete;
+    wiped_lock& operator=(const wiped_lock&) = delete;
+
+   private:
+    std::atomic<std::uint32_t>& word_;
+};
+
+struct registry_page {
+    std::atomic<std::uint32_t> busy;
+};
+
+struct live_attachment {
+    attachment* object;
+    std::weak_ptr<attachment> handles;
+};
+
+// All attachments of this process. Lives for ever: leases and the background threads may outlive static objects.
+struct registry {
+    os::wiped_on_fork<registry_page> page;
+    std::vector<std::unique_ptr<attachment>> all;
+    std::vector<attachment*> idle;  // detached, to be used again
+    std::vector<live_attachment> live;
+};
+
+registry& the_registry();
+
+#if SHMSEM_TESTING
+void look_at_the_clock_again() {
+    registry& r = the_registry();
+    const wiped_lock lock(r.page->busy);
+    for (const live_attachment& l : r.live) {
+        l.object->poke_keeper();
+        l.object->wake_our_waiters();
+    }
+}
+#endif
+
+registry& the_registry() {
+    static registry* r = [] {
+        auto* fresh = new registry;
+        // A child must not inherit the lists half-changed; its lock is wiped to free. (A raw clone() has to look after itself.)
+        ::pthread_atfork(
+            [] {
+                while (the_registry().page->busy.exchange(1, std::memory_order_acquire) != 0) ::sched_yield();
+            },
+            [] { the_registry().page->busy.store(0, std::memory_order_release); }, nullptr);
+#if SHMSEM_TESTING
+        os::testing::on_clock_change(look_at_the_clock_again);
+#endif
+        return fresh;
+    }();
+    return *r;
+}
+
+}  // namespace
+
+attachment::attachment() : member_(mapping_.view, clock_) {}
+
+void attachment::attach_to(layout::mapping&& m) {
+    std::vector<semaphore_info> infos(m.view.sizes().semaphores);
+    name_ = m.view.header().name.load();
+    id_ = m.view.header().id;
+    clock_ = layout::tick_clock(os::instant{os::nanoseconds{m.view.header().epoch_ns}});
+    infos_.swap(infos);
+    shortest_ttl_.store(0, relaxed);
+    mapping_ = std::move(m);
+}
+
+attachment::~attachment() = default;
+
+std::uint64_t attachment::join(std::error_code& ec) noexcept {
+    if (const std::uint64_t mine = identity()) [[likely]] return mine;
+    if (!writable()) {
+        ec = errc::read_only;
+        return 0;
+    }
+    const wiped_lock lock(member_.page().joining);
+    if (const std::uint64_t mine = identity()) return mine;
+    try {
+        auto fresh = std::make_unique<core::keeper>(*this);
+        if ((ec = fresh->start())) return 0;
+        keepers_.push_back(std::move(fresh));
+        keeper_.store(keepers_.back().get(), std::memory_order_release);
+    } catch (const std::bad_alloc&) {
+        ec = std::make_error_code(std::errc::not_enough_memory);
+        return 0;
+    }
+    return identity();
+}
+
+bool attachment::ready(std::uint32_t index) noexcept {
+    if (index >= infos_.size()) return false;
+    const layout::semaphore_block& block = view().semaphore(index);
+    // acquire: pairs with the store that made it ready; its description is complete.
+    if (block.state.load(std::memory_order_acquire) != static_cast<std::uint32_t>(layout::directory_state::ready)) return false;
+    semaphore_info& info = infos_[index];
+    const std::uint32_t generation = block.generation.load(std::memory_order_acquire);
+    if (generation == 0) return false;
+    if (info.generation.load(std::memory_order_acquire) == generation) return true;
+    const wiped_lock lock(member_.page().reading_info);
+    if (info.generation.load(relaxed) == generation) return true;
+    info.kind = block.kind.load(relaxed) == 0 ? kind::leased : kind::ownerless;
+    info.order = block.order.load(relaxed) == 0 ? order::fifo : order::throughput;
+    info.renewal = block.renewal.load(relaxed) == 0 ? renewal::automatic : renewal::manual;
+    info.range = layout::slots_of(view(), block);
+    info.ttl_ticks = block.ttl_ticks.load(relaxed);
+    info.max_hold_ticks = block.max_hold_ticks.load(relaxed);
+    info.max_waiters = block.max_waiters.load(relaxed);
+    info.max_count = block.max_count.load(relaxed);
+    info.closed_gate = info.order == order::fifo ? layout::gate::count_mask : layout::gate::strict;
+    if (info.kind == kind::leased && info.range.capacity == 0) return false;
+    info.generation.store(generation, std::memory_order_release);
+    return true;
+}
+
+void attachment::note_ttl(std::uint32_t ticks) noexcept {
+    if (ticks == 0) return;
+    std::uint32_t shortest = shortest_ttl_.load(relaxed);
+    while (shortest == 0 || ticks < shortest) {
+        if (shortest_ttl_.compare_exchange_weak(shortest, ticks)) {
+            poke_keeper();
+            return;
+        }
+    }
+}
+
+void attachment::poke_keeper() noexcept {
+    if (const std::uint64_t mine = identity()) member_.poke(robust::index_in(mine));
+}
+
+std::uint32_t attachment::held_by(layout::process_index p) noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t s = 0; s < view().sizes().permits; ++s) {
+        const auto w = layout::slot_word::unpack(view().slot(s).word.load(std::memory_order_acquire));
+        if (w.owned() && w.process == p) ++count;
+    }
+    return count;
+}
+
+void attachment::wake_our_waiters() noexcept {
+    const std::uint64_t mine = identity();
+    if (mine == 0) return;
+    for (std::uint32_t n = 0; n < view().sizes().waiters; ++n) {
+        layout::node& node = view().node(n);
+        if (layout::node_word::unpack(node.word.load()).process != robust::index_in(mine)) continue;
+        node.signal.fetch_add(1);
+        os::futex_wake(node.signal, 1);
+    }
+}
+
+void attachment::detach() noexcept {
+    if (identity() != 0) {
+        keeper()->stop();
+        keepers_.pop_back();
+    }
+    keeper_.store(nullptr);
+    mapping_.region = {};
+}
+
+namespace {
+
+// The last handle is gone. If leases are still held they keep the attachment, until a later look finds none.
+void let_go(attachment* a) noexcept {
+    registry& r = the_registry();
+    {
+        const wiped_lock lock(r.page->busy);
+        const auto found = std::find_if(r.live.begin(), r.live.end(), [a](const auto& l) { return l.object == a; });
+        if (found == r.live.end() || !found->handles.expired()) return;  // attach() has found a new use for it
+        const std::uint64_t mine = a->identity();
+        if (mine != 0 && a->held_by(robust::index_in(mine)) != 0) return;
+        r.live.erase(found);
+    }
+    a->detach();
+    const wiped_lock lock(r.page->busy);
+    r.idle.push_back(a);  // never fails: attach() made room
+}
+
+}  // namespace
+
+std::shared_ptr<attachment> attach(layout::mapping&& m) {
+    registry& r = the_registry();
+    const wiped_lock lock(r.page->busy);
+    for (live_attachment& l : r.live) {
+        const layout::mapping& have = l.object->mapping();
+        if (have.device != m.device || have.inode != m.inode || have.writable != m.writable) continue;
+        if (auto found = l.handles.lock()) return found;
+        std::shared_ptr<attachment> again(l.object, let_go);  // kept by leases alone until now
+        l.handles = again;
+        return again;
+    }
+    attachment* a;
+    if (r.idle.empty()) {
+        r.all.push_back(std::make_unique<attachment>());
+        r.idle.reserve(r.all.size());
+        a = r.all.back().get();
+    } else {
+        a = r.idle.back();
+        r.idle.pop_back();
+    }
+    a->attach_to(std::move(m));
+    r.live.reserve(r.all.size());
+    std::shared_ptr<attachment> fresh(a, let_go);
+    r.live.push_back({a, fresh});
+    return fresh;
+}
+
+}  // namespace shmsem::core

@@ -1,0 +1,288 @@
+#include "core/keeper.hpp"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <climits>
+
+#include "core/leases.hpp"
+#include "core/reaper.hpp"
+#include "core/wait_queue.hpp"
+
+namespace shmsem::core {
+
+using layout::entry_state;
+using layout::node_state;
+using layout::node_word;
+using layout::slot_word;
+
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+// Each watches the eight next in the table, so that somebody watches everyone even when some are stopped.
+constexpr std::uint32_t neighbours = 8;
+constexpr os::nanoseconds backstop{5'000'000'000};         // while a thread of ours waits, whatever else was missed
+constexpr os::nanoseconds unsigned_lives{50'000'000};      // how often lives are looked at that the kernel does not sign
+constexpr os::nanoseconds unfinished_cleaning{50'000'000};  // how soon a lock whose owner is stopped is tried again
+
+// All signals stay with the application's threads.
+class signals_blocked {
+   public:
+    signals_blocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+
+   private:
+    sigset_t before_;
+};
+
+}  // namespace
+
+keeper::~keeper() = default;
+
+std::error_code keeper::start() noexcept {
+    try {
+        words_.reserve(neighbours + 1);
+        const signals_blocked blocked;
+        boost::thread::attributes attributes;
+        attributes.set_stack_size(256 * 1024);
+        thread_ = boost::thread(attributes, [this] { run(); });
+    } catch (const std::exception&) {
+        return errc::thread_failed;
+    }
+    started_.wait(0);
+    if (started_.load() == 1) return {};
+    thread_.join();
+    return failure_;
+}
+
+void keeper::stop() noexcept {
+    stopping_.store(true);
+    poke();
+    thread_.join();
+}
+
+void keeper::poke() noexcept {
+    if (identity_ != 0) home_.member().poke(robust::index_in(identity_));
+}
+
+void keeper::run() noexcept {
+    ::prctl(PR_SET_NAME, "shmsem");
+    robust::membership& member = home_.member();
+    if (!member.join(failure_)) {
+        started_.store(2);
+        started_.notify_all();
+        return;
+    }
+    identity_ = member.identity();
+    const layout::process_index me = robust::index_in(identity_);
+    layout::process_entry& entry = home_.view().process(me);
+    start_watching_us(me);
+    started_.store(1);
+    started_.notify_all();
+
+    while (!stopping_.load()) {
+        // Before looking round: a message that comes after this load ends the sleep at once.
+        const std::uint32_t mail = entry.mailbox.load(std::memory_order_seq_cst);
+        const os::instant until = look_round(me);
+        if (may_sleep_) sleep(mail, until);
+    }
+
+    member.leave(me);
+    const auto dying = member.entry(me);
+    // Nothing is held, or we would not be asked to stop. Dying here, or with anything left after all, somebody else reaps us.
+    if (dying.state == entry_state::dying && home_.held_by(me) == 0) member.free_entry(me, dying);
+}
+
+// Does what is due. @return when to wake next. Waiters read that time: one that finds it too late pokes us, and one that began to
+// wait while we were looking round, and read an older time, is noticed here.
+os::instant keeper::look_round(layout::process_index me) noexcept {
+    robust::member_page& page = home_.member().page();
+    for (int round = 0;; ++round) {
+        const std::uint32_t begun = page.waits_begun.load(std::memory_order_seq_cst);
+        os::instant until = beat(os::now());
+        until = std::min(until, tell_of_losses(os::now()));
+        until = std::min(until, gather_watched(me, os::now()));
+        const bool settled = page.waits_begun.load(std::memory_order_seq_cst) == begun;
+        if (!settled && round >= 2) until = std::min(until, os::after(os::now(), layout::tick_length));  // they never stop coming
+        page.keeper_wakes_ns.store(until.time_since_epoch().count(), std::memory_order_seq_cst);
+        if (round >= 2 || page.waits_begun.load(std::memory_order_seq_cst) == begun) return until;
+    }
+}
+
+void keeper::start_watching_us(layout::process_index me) noexcept {
+    robust::membership& member = home_.member();
+    const std::uint32_t used = member.used();
+    std::uint32_t told = 0;
+    for (std::uint32_t k = 1; k < used && told < neighbours; ++k) {
+        const layout::process_index p = (me + used - k) % used;
+        if (member.entry(p).state != entry_state::alive) continue;
+        member.poke(p);
+        ++told;
+    }
+}
+
+// Renews what is due, and looks after the semaphores that our threads wait for. @return when to do it again
+os::instant keeper::beat(os::instant now) noexcept {
+    os::instant next = os::never;
+    const std::uint32_t ttl = home_.shortest_ttl();
+    if (ttl != 0) next = os::after(now, layout::duration_of(ttl) / 3);
+    const bool waits = home_.member().page().waiting.load(std::memory_order_seq_cst) != 0;
+    if (waits) {
+        next = std::min(next, os::after(now, backstop));
+        wake_our_served();
+    }
+    if (ttl == 0 && !waits) return next;
+    const std::uint32_t used = semaphores_used(home_);
+    for (std::uint32_t index = 0; index < used; ++index) {
+        if (home_.ready(index)) next = std::min(next, look_after_semaphore(index, now, waits));
+    }
+    return next;
+}
+
+os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, bool waits) noexcept {
+    const semaphore_info& info = home_.info(index);
+    const layout::process_index me = robust::index_in(identity_);
+    const layout::tick_clock& clock = home_.clock();
+    os::instant next = os::never;
+    bool expired = false;
+    for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
+        const std::uint32_t s = info.range.first + i;
+        const slot_word w = slot_word::unpack(home_.view().slot(s).word.load(std::memory_order_acquire));
+        if (!w.owned() || w.deadline.none()) continue;
+        if (w.process == me && info.renewal == renewal::automatic &&
+            renew_slot(home_, info, s, w, false) != renewed::not_due) {
+            continue;
+        }
+        if (w.deadline.reached_by(clock.at(now))) {
+            expired = true;
+        } else if (waits) {
+            next = std::min(next, clock.instant_of(w.deadline, now));
+        }
+    }
+    if (!waits && !expired) return next;
+    if (expired) (void)sweep(home_, index, identity_);
+    const std::uint64_t gate = home_.view().semaphore(index).gate.load(std::memory_order_seq_cst);
+    if (gate == 0) return os::never;
+    request_dispatch(home_, index, identity_);
+    // Leases that begin after this look live at least as long as the shortest ttl that anybody uses here.
+    const std::uint32_t shortest = home_.view().semaphore(index).shortest_ttl.load(relaxed);
+    if (shortest != 0) next = std::min(next, os::after(now, layout::duration_of(shortest)));
+    return std::max(next, now + layout::tick_length / 2);
+}
+
+// Grants to our own threads whose granter was stopped before it woke them.
+void keeper::wake_our_served() noexcept {
+    const layout::process_index me = robust::index_in(identity_);
+    for (std::uint32_t n = 0; n < home_.view().sizes().waiters; ++n) {
+        layout::node& node = home_.view().node(n);
+        const node_word w = node_word::unpack(node.word.load(std::memory_order_acquire));
+        if (w.process != me || (w.state != node_state::granted && w.state != node_state::refused)) continue;
+        node.signal.fetch_add(1);
+        os::futex_wake(node.signal, 1);
+    }
+}
+
+// Whom to watch: the next ones in the table that live. The dead among them are reaped here and now.
+os::instant keeper::gather_watched(layout::process_index me, os::instant now) noexcept {
+    robust::membership& member = home_.member();
+    os::instant next = os::never;
+    may_sleep_ = true;
+    words_.clear();
+    const std::uint32_t used = member.used();
+    for (std::uint32_t k = 1; k < used && words_.size() < neighbours; ++k) {
+        const layout::process_index p = (me + k) % used;
+        if (p == me) continue;
+        const entry_state state = member.entry(p).state;
+        if (state == entry_state::free) continue;
+        layout::process_entry& e = home_.view().process(p);
+        if (state == entry_state::joining) {
+            (void)member.mark_if_dead(p);
+            next = std::min(next, os::after(now, unsigned_lives));
+            continue;
+        }
+        if (state == entry_state::dying || member.life_of(p) == robust::life::dead) {
+            (void)reap_process(home_, p, identity_);
+            if (member.entry(p).state == entry_state::dying) next = std::min(next, os::after(now, unfinished_cleaning));
+            continue;
+        }
+        std::uint32_t life = e.life.load(std::memory_order_acquire);
+        if (life == 0 || e.kernel_signed.load(relaxed) == 0) {  // joining, or nobody signs: look again
+            next = std::min(next, os::after(now, unsigned_lives));
+            continue;
+        }
+        if ((life & FUTEX_WAITERS) == 0) {
+            // Without this bit the kernel marks the word but wakes nobody.
+            if (!e.life.compare_exchange_strong(life, life | FUTEX_WAITERS)) {
+                may_sleep_ = false;  // it changed under our eyes: go round once more
+                continue;
+            }
+            life |= FUTEX_WAITERS;
+        }
+        words_.push_back({&e.life, life});
+    }
+    return next;
+}
+
+void keeper::sleep(std::uint32_t mail, os::instant until) noexcept {
+    os::futex_word& mailbox = home_.view().process(robust::index_in(identity_)).mailbox;
+    words_.push_back({&mailbox, mail});
+    if (os::futex_wait_any(words_, until) != os::wait_any_result::unsupported) return;
+    if (words_.size() > 1) until = std::min(until, os::after(os::now(), unsigned_lives));
+    os::futex_wait(mailbox, mail, until);
+}
+
+std::uint32_t keeper::watch(const lease_record& lease, std::uint32_t id, std::function<void()> lost) {
+    {
+        const std::lock_guard guard(watched_lock_);
+        auto it = watched_.find(id);
+        if (it == watched_.end()) {
+            while (++last_id_ == 0 || watched_.contains(last_id_)) {
+            }
+            id = last_id_;
+            it = watched_.emplace(id, watched_lease{.lease = lease.copy(), .lost = {}}).first;
+        }
+        it->second.lost.push_back(std::move(lost));
+    }
+    poke();
+    return id;
+}
+
+void keeper::forget(std::uint32_t id) noexcept {
+    const std::lock_guard guard(watched_lock_);
+    watched_.erase(id);
+}
+
+// @return the earliest deadline of a watched lease
+os::instant keeper::tell_of_losses(os::instant now) noexcept {
+    const std::lock_guard guard(watched_lock_);
+    os::instant next = os::never;
+    for (auto it = watched_.begin(); it != watched_.end();) {
+        const os::instant deadline = expiry(it->second.lease);
+        if (deadline > now) {
+            next = std::min(next, deadline);
+            ++it;
+            continue;
+        }
+        const auto lost = std::move(it->second.lost);
+        const std::uint32_t id = it->first;
+        watched_.erase(it);
+        for (const auto& call : lost) call();  // may forget others
+        it = watched_.upper_bound(id);
+    }
+    return next;
+}
+
+void ask_keeper_to_watch(attachment& home, os::instant by) noexcept {
+    const os::instant planned{os::nanoseconds{home.member().page().keeper_wakes_ns.load(std::memory_order_seq_cst)}};
+    if (planned > std::min(by, os::after(os::now(), backstop))) home.poke_keeper();
+}
+
+}  // namespace shmsem::core

@@ -1,0 +1,218 @@
+#include "core/leases.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/fast_path.hpp"
+
+namespace shmsem::core {
+
+using layout::slot_word;
+using layout::tick;
+
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+template <class Visit>
+void each_permit(const lease_record& lease, Visit&& visit) {
+    if (!lease.all) {
+        visit(permit{lease.slot, lease.word});
+        return;
+    }
+    for (std::uint32_t i = 0; i < lease.permits; ++i) visit(lease.all[i]);
+}
+
+// A fork, or a segment detached since: then the identity is another.
+bool ours(const lease_record& lease) noexcept { return lease.home != nullptr && lease.home->identity() == lease.identity; }
+
+bool same_token(const layout::slot& slot, slot_word word, const lease_record& lease) noexcept {
+    return lease.all || token_of(slot.seq_high.load(std::memory_order_acquire), word) == lease.token;
+}
+
+}  // namespace
+
+thread_habits& habits(std::uint64_t identity) noexcept {
+    [[gnu::tls_model("initial-exec")]] thread_local thread_habits mine;
+    if (mine.identity != identity) [[unlikely]] {
+        mine.tid = os::thread_identity::current().tid();
+        // Threads start at places of their own, so that those who do not compete for the last permit share no line.
+        if (mine.identity == 0) mine.slot = mine.tid * 0x9e3779b1U >> 8;
+        mine.identity = identity;
+    }
+    return mine;
+}
+
+void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept {
+    const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count() / 1000, 0));
+    const auto bucket = us < 2 ? 0U : static_cast<std::uint32_t>(std::bit_width(us)) - 1;
+    h[std::min<std::size_t>(bucket, h.size() - 1)].fetch_add(weight, relaxed);
+}
+
+void record_hold(attachment& home, const lease_record& lease) noexcept {
+    const layout::slot& slot = home.view().slot(lease.slot);
+    const os::instant since{os::nanoseconds{static_cast<std::int64_t>(slot.acquired_ns.load(relaxed))}};
+    add_to_histogram(home.view().semaphore(lease.semaphore).hold, os::now() - since, hold_weight(lease.token, lease.ticket != 0));
+}
+
+bool give_back_changed(attachment& home, std::uint32_t s, std::uint64_t word) noexcept {
+    layout::slot& slot = home.view().slot(s);
+    const slot_word mine = slot_word::unpack(word);
+    std::uint64_t bits = slot.word.load(relaxed);
+    while (slot_word::unpack(bits).same_lease(mine)) {
+        if (slot.word.compare_exchange_weak(bits, slot_word::unpack(bits).ended().pack(), std::memory_order_seq_cst)) return true;
+    }
+    return false;
+}
+
+bool release(const lease_record& lease) noexcept {
+    if (!ours(lease)) return false;
+    attachment& home = *lease.home;
+    const semaphore_info& info = home.info(lease.semaphore);
+    bool all = true;
+    if (!lease.all) {
+        if (hold_weight(lease.token, lease.ticket != 0) != 0) record_hold(home, lease);
+        all = give_back(home, info, lease.slot, lease.word);
+    } else {
+        record_hold(home, lease);
+        each_permit(lease, [&](permit p) { all = give_back(home, info, p.slot, p.word) && all; });
+    }
+    look_at_gate(home, lease.semaphore, lease.identity);
+    return all;
+}
+
+renewed renew_slot(attachment& home, const semaphore_info& info, std::uint32_t s, slot_word seen, bool force) noexcept {
+    layout::slot& slot = home.view().slot(s);
+    if (seen.deadline.none()) return renewed::not_due;
+    const bool described = slot.tag.load(std::memory_order_acquire) == seen.seq;
+    std::uint32_t ttl = described ? slot.ttl_ticks.load(relaxed) : info.ttl_ticks;
+    if ((ttl & layout::detached_mark) != 0 && !force) return renewed::not_due;
+    ttl &= ~layout::detached_mark;
+    if (ttl == 0) return renewed::not_due;
+    const os::instant now = os::now();
+    const tick at = home.clock().at(now);
+    tick until = layout::tick_clock::after(at, ttl);
+    if (info.max_hold_ticks != 0 && described) {
+        const os::instant since{os::nanoseconds{static_cast<std::int64_t>(slot.acquired_ns.load(relaxed))}};
+        const tick cap = layout::tick_clock::after(home.clock().at(since), info.max_hold_ticks);
+        if (cap.reached_by(until)) until = cap;
+    }
+    const auto left = static_cast<std::int32_t>(seen.deadline.value - at.value);
+    if (!force && left > static_cast<std::int32_t>(ttl - ttl / 3)) return renewed::not_due;
+    if (until == seen.deadline || seen.deadline.reached_by(until) == false) return force ? renewed::yes : renewed::not_due;
+    std::uint64_t bits = seen.pack();
+    if (!slot.word.compare_exchange_strong(bits, seen.until(until).pack())) return renewed::no;
+    os::kill_point("renew.done");
+    return renewed::yes;
+}
+
+bool renew(lease_record& lease) noexcept {
+    if (!ours(lease)) return false;
+    attachment& home = *lease.home;
+    const semaphore_info& info = home.info(lease.semaphore);
+    bool all = true;
+    const auto one = [&](std::uint32_t s, std::uint64_t& word) {
+        layout::slot& slot = home.view().slot(s);
+        for (;;) {
+            const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
+            if (!seen.same_lease(slot_word::unpack(word)) || !same_token(slot, seen, lease)) return false;
+            if (renew_slot(home, info, s, seen, true) != renewed::no) {
+                word = slot.word.load(relaxed);
+                return slot_word::unpack(word).same_lease(seen);
+            }
+        }
+    };
+    if (!lease.all) return one(lease.slot, lease.word);
+    for (std::uint32_t i = 0; i < lease.permits; ++i) all = one(lease.all[i].slot, lease.all[i].word) && all;
+    if (!all) (void)release(lease);  // all or none
+    return all;
+}
+
+bool intact(const lease_record& lease) noexcept {
+    if (!ours(lease)) return false;
+    bool all = true;
+    each_permit(lease, [&](permit p) {
+        const layout::slot& slot = lease.home->view().slot(p.slot);
+        const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
+        all = all && seen.same_lease(slot_word::unpack(p.word)) && same_token(slot, seen, lease);
+    });
+    return all;
+}
+
+os::instant expiry(const lease_record& lease) noexcept {
+    if (!intact(lease)) return {};
+    os::instant earliest = os::never;
+    each_permit(lease, [&](permit p) {
+        const slot_word w = slot_word::unpack(lease.home->view().slot(p.slot).word.load(relaxed));
+        if (!w.deadline.none()) earliest = std::min(earliest, lease.home->clock().instant_of(w.deadline, os::now()));
+    });
+    return earliest;
+}
+
+// The slots of a detached lease form a chain through granted_to, which means nothing else while a slot is held.
+void mark_detached(const lease_record& lease) noexcept {
+    std::uint32_t next = layout::none;
+    for (std::uint32_t i = lease.permits; i-- > 0;) {
+        layout::slot& slot = lease.home->view().slot(lease.all ? lease.all[i].slot : lease.slot);
+        slot.granted_to.store(next, relaxed);
+        slot.ttl_ticks.fetch_or(layout::detached_mark, std::memory_order_release);
+        next = lease.all ? lease.all[i].slot : lease.slot;
+    }
+}
+
+namespace {
+
+// Exactly one adopter of a slot succeeds: of several processes the one whose CAS changes the owner, of several threads of one
+// process the one that gets the mark off. Dying in between, the adopter holds the slot, and is reaped.
+bool adopt_slot(attachment& home, std::uint64_t identity, layout::process_index from, std::uint32_t s, std::uint64_t& word) noexcept {
+    layout::slot& slot = home.view().slot(s);
+    std::uint64_t bits = slot.word.load(std::memory_order_acquire);
+    const std::uint32_t seq = slot_word::unpack(bits).seq;
+    slot_word mine;
+    do {
+        mine = slot_word::unpack(bits);
+        const std::uint32_t ttl = slot.ttl_ticks.load(std::memory_order_acquire);
+        if (!mine.owned() || mine.process != from || mine.seq != seq || (ttl & layout::detached_mark) == 0) return false;
+        mine.process = robust::index_in(identity);
+        if (!mine.deadline.none()) {
+            mine.deadline = layout::tick_clock::after(home.clock().at(os::now()), ttl & ~layout::detached_mark);
+        }
+    } while (!slot.word.compare_exchange_weak(bits, mine.pack()));
+    if ((slot.ttl_ticks.fetch_and(~layout::detached_mark) & layout::detached_mark) == 0) return false;
+    slot.tid.store(habits(identity).tid, relaxed);
+    word = mine.pack();
+    return true;
+}
+
+}  // namespace
+
+bool adopt(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t first, std::uint64_t word,
+           std::uint32_t permits, std::uint64_t token, lease_record& lease) noexcept {
+    const layout::slot_range& range = home.info(index).range;
+    const slot_word from = slot_word::unpack(word);
+    const auto inside = [&range](std::uint32_t s) { return s >= range.first && s - range.first < range.capacity; };
+    if (!inside(first) || permits == 0 || permits > range.capacity) return false;
+    const layout::slot& slot = home.view().slot(first);
+    const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
+    if (!seen.same_lease(from) || token_of(slot.seq_high.load(std::memory_order_acquire), seen) != token) return false;
+
+    lease = {.home = &home, .semaphore = index, .slot = first, .permits = 0, .word = 0, .token = token, .identity = identity,
+             .ticket = 0, .all = nullptr};
+    if (permits > 1) lease.all.reset(new (std::nothrow) permit[permits]);
+    if (permits > 1 && !lease.all) return false;
+    std::uint32_t s = first;
+    for (; lease.permits < permits && inside(s); ++lease.permits) {
+        const std::uint32_t next = home.view().slot(s).granted_to.load(relaxed);
+        std::uint64_t mine = 0;
+        if (!adopt_slot(home, identity, from.process, s, mine)) break;
+        if (lease.permits == 0) lease.word = mine;
+        if (lease.all) lease.all[lease.permits] = {s, mine};
+        s = next;
+    }
+    if (lease.permits == permits) return true;
+    if (lease.permits > 0) (void)release(lease);  // all or none: the rest expired meanwhile
+    lease.permits = 0;
+    return false;
+}
+
+}  // namespace shmsem::core

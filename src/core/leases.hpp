@@ -1,0 +1,28 @@
+#pragma once
+
+#include "core/lease_record.hpp"
+
+namespace shmsem::core {
+
+// What a holder does with a lease. All are inert, and say "lost", in a forked child.
+
+/// Gives every permit back. @return false when any of them had been lost
+bool release(const lease_record& lease) noexcept;
+/// Restarts the ttl of every permit. @return false, with nothing left of it, when any had been lost
+bool renew(lease_record& lease) noexcept;
+/// The earliest deadline; os::never without a ttl, the epoch (a point in the past) when lost.
+os::instant expiry(const lease_record& lease) noexcept;
+/// Every permit is still there, whatever its deadline.
+bool intact(const lease_record& lease) noexcept;
+
+/// Marks the slots so that nobody renews them until adopted.
+void mark_detached(const lease_record& lease) noexcept;
+/// Makes the slot of a detached lease this process's. @return false when it is lost, or adopted already
+bool adopt(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t slot, std::uint64_t word,
+           std::uint32_t permits, std::uint64_t token, lease_record& lease) noexcept;
+
+/// A new deadline for one slot of this process's, unless more than two thirds of the ttl are left and `force` is not set.
+enum class renewed : std::uint8_t { yes, not_due, no };
+renewed renew_slot(attachment& home, const semaphore_info& info, std::uint32_t slot, layout::slot_word seen, bool force) noexcept;
+
+}  // namespace shmsem::core

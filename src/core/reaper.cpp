@@ -1,0 +1,177 @@
+#include "core/reaper.hpp"
+
+#include "core/directory.hpp"
+#include "core/hints.hpp"
+#include "core/wait_queue.hpp"
+#include "os/testing.hpp"
+
+namespace shmsem::core {
+
+using layout::entry_state;
+using layout::entry_word;
+using layout::node_state;
+using layout::node_word;
+using layout::slot_word;
+
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+constexpr os::nanoseconds patience{100'000'000};  // with a lock whose owner is stopped; then the dying entry stays for later
+
+// Lives of processes, each judged once in a sweep: without the kernel's signature that takes system calls.
+class judge {
+   public:
+    explicit judge(robust::membership& m) noexcept : member_(m) {}
+    robust::life of(layout::process_index p) noexcept {
+        if (p != last_ || !known_) {
+            answer_ = member_.life_of(p);
+            last_ = p;
+            known_ = true;
+        }
+        return answer_;
+    }
+
+   private:
+    robust::membership& member_;
+    layout::process_index last_ = 0;
+    robust::life answer_{};
+    bool known_ = false;
+};
+
+// Opens the slots of a dead process in one semaphore.
+std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::process_index p, entry_word dying) noexcept {
+    const semaphore_info& info = home.info(index);
+    std::uint32_t opened = 0;
+    for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
+        const std::uint32_t s = info.range.first + i;
+        layout::slot& slot = home.view().slot(s);
+        std::uint64_t bits = slot.word.load(std::memory_order_acquire);
+        for (;;) {
+            const slot_word w = slot_word::unpack(bits);
+            if (!w.owned() || w.process != p) break;
+            // Dying still after the word was read, so the word was the dead process's. A later process with its index would
+            // have taken the slot with another seq, and the CAS fails.
+            if (home.member().entry(p) != dying) return opened;
+            if (slot.word.compare_exchange_strong(bits, w.ended().pack())) {
+                ++opened;
+                os::kill_point("reap.slot_opened");
+                hints(home.view(), info.range).set(s);
+                break;
+            }
+        }
+    }
+    return opened;
+}
+
+void free_nodes_of(attachment& home, layout::process_index p, entry_word dying) noexcept {
+    for (std::uint32_t n = 0; n < home.view().sizes().waiters; ++n) {
+        layout::node& node = home.view().node(n);
+        std::uint64_t bits = node.word.load();
+        const node_word w = node_word::unpack(bits);
+        if (w.process != p || w.state == node_state::free) continue;
+        if (home.member().entry(p) != dying) return;
+        node.word.compare_exchange_strong(bits, w.as(node_state::free).pack());
+    }
+}
+
+}  // namespace
+
+std::uint32_t semaphores_used(const attachment& home) noexcept {
+    return std::min(home.view().header().semaphores_used.load(std::memory_order_acquire), home.view().sizes().semaphores);
+}
+
+swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept {
+    const semaphore_info& info = home.info(index);
+    layout::semaphore_block& block = home.view().semaphore(index);
+    const os::instant start = os::now();
+    const layout::tick now = home.clock().at(start);
+    judge lives(home.member());
+    swept result;
+    std::uint32_t& taken = result.taken_back;
+    for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
+        const std::uint32_t s = info.range.first + i;
+        layout::slot& slot = home.view().slot(s);
+        std::uint64_t bits = slot.word.load(std::memory_order_acquire);
+        const slot_word w = slot_word::unpack(bits);
+        if (!w.owned()) continue;
+        if (!w.deadline.none() && w.deadline.reached_by(now)) {
+            if (!slot.word.compare_exchange_strong(bits, w.ended().pack())) continue;  // renewed or released in time
+            os::kill_point("reap.slot_opened");
+            hints(home.view(), info.range).set(s);
+            block.expired.fetch_add(1, relaxed);
+            home.member().poke(w.process);  // so that its callbacks hear of it
+            ++taken;
+        } else if (lives.of(w.process) == robust::life::dead) {
+            if (home.view().has_process(w.process) && home.member().entry(w.process).state != entry_state::free) {
+                taken += reap_process(home, w.process, identity);
+            } else if (slot.word.compare_exchange_strong(bits, w.ended().pack())) {  // no such process: damaged memory
+                hints(home.view(), info.range).set(s);
+                block.reaped.fetch_add(1, relaxed);
+                ++taken;
+            }
+        } else if (!w.deadline.none()) {
+            result.next = std::min(result.next, home.clock().instant_of(w.deadline, start));
+        }
+    }
+    return result;
+}
+
+std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity) noexcept {
+    const entry_word dying = home.member().mark_if_dead(p);
+    return dying.state == entry_state::dying ? clean_up_after(home, p, dying, identity) : 0;
+}
+
+//                                    dies after         a survivor sees            does
+//   1 entry alive -> dying           reap.entry_marked  dying                      all of this again
+//   2 queue and locks of each semaphore, then its slots
+//                                    reap.slot_opened   some open, not dispatched  the same; it dispatches every semaphore
+//   3 nodes outside any queue        -                  dying                      the same
+//   4 entry dying -> free  COMMIT    reap.before_free   dying                      the same
+std::uint32_t clean_up_after(attachment& home, layout::process_index p, entry_word dying, std::uint64_t identity) noexcept {
+    std::uint32_t opened = 0;
+    bool complete = true;
+    const std::uint32_t used = semaphores_used(home);
+    for (std::uint32_t index = 0; index < used; ++index) {
+        if (!home.ready(index)) continue;
+        // The slots first: that needs no lock, so a stopped lock owner cannot keep a dead holder's permits from being free.
+        const std::uint32_t here = open_slots_of(home, index, p, dying);
+        home.view().semaphore(index).reaped.fetch_add(here, relaxed);
+        opened += here;
+        complete = under_lock(home, index, identity, os::now() + patience, [&](wait_queue& queue) {
+                       queue.purge(p, dying);
+                       queue.reset_hints();
+                       queue.dispatch();
+                       queue.wake_all_served();
+                   }) &&
+                   complete;
+        // What a granter that had not seen the death yet gave it in between; now its nodes are gone.
+        if (const std::uint32_t late = open_slots_of(home, index, p, dying); late > 0) {
+            home.view().semaphore(index).reaped.fetch_add(late, relaxed);
+            opened += late;
+            request_dispatch(home, index, identity);
+        }
+    }
+    {
+        robust::robust_lock directory(home.member(), identity, home.view().header().directory_lock);
+        const auto got = directory.lock(os::now() + patience);
+        if (got == robust::lock_result::timed_out) complete = false;
+        if (got == robust::lock_result::owner_died) repair_directory(home);
+    }
+    if (!complete) return opened;
+    free_nodes_of(home, p, dying);
+    home.member().free_entry(p, dying);
+    return opened;
+}
+
+std::uint32_t reap_all(attachment& home, std::uint64_t identity) noexcept {
+    std::uint32_t taken = 0;
+    for (layout::process_index p = 0; p < home.member().used(); ++p) taken += reap_process(home, p, identity);
+    for (std::uint32_t index = 0; index < semaphores_used(home); ++index) {
+        if (!home.ready(index)) continue;
+        if (home.info(index).kind == kind::leased) taken += sweep(home, index, identity).taken_back;
+        request_dispatch(home, index, identity);
+    }
+    return taken;
+}
+
+}  // namespace shmsem::core

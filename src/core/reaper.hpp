@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/attachment.hpp"
+
+namespace shmsem::core {
+
+// Taking back what expired or whose holder is dead. Slots are opened by one CAS, without a lock, so any number of processes may
+// do this at once, and one that stops in the middle holds nobody up.
+
+struct swept {
+    std::uint32_t taken_back = 0;
+    os::instant next = os::never;  ///< when the next lease of those that are left can expire
+};
+/// Looks at every slot of one semaphore. Dead holders met on the way are reaped whole. The caller dispatches.
+swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
+
+/// Takes back all that a dead process held or waited for, serves those who wait, and frees its entry. Idempotent; several may
+/// do it at once. @return how many permits were taken back
+std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity) noexcept;
+
+/// The same after the word: the entry is dying already, on whatever evidence.
+std::uint32_t clean_up_after(attachment& home, layout::process_index p, layout::entry_word dying, std::uint64_t identity) noexcept;
+
+/// All semaphores and all processes. @return how many permits were taken back
+std::uint32_t reap_all(attachment& home, std::uint64_t identity) noexcept;
+
+/// Semaphores in use: indices below this.
+std::uint32_t semaphores_used(const attachment& home) noexcept;
+
+}  // namespace shmsem::core

@@ -1,0 +1,189 @@
+#include "robust/membership.hpp"
+
+#include <linux/futex.h>
+
+#include <climits>
+
+#include "shmsem/errors.hpp"
+
+namespace shmsem::robust {
+
+using layout::entry_state;
+using layout::entry_word;
+using layout::process_entry;
+
+namespace {
+
+constexpr std::uint32_t joining_limit = 1000;  // ticks: 10 s
+
+// A life word that nobody holds: never used, or marked by the kernel.
+bool unheld(std::uint32_t life) noexcept { return life == 0 || (life & FUTEX_OWNER_DIED) != 0; }
+
+std::uint64_t next_serial() noexcept {
+    static std::atomic<std::uint64_t> last{0};  // copied by fork, so a child's identities differ from its parent's
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
+life life_in(const process_entry& e) noexcept {
+    // acquire: what the dead process wrote before it died is visible to whoever acts on its death.
+    const std::uint32_t word = e.life.load(std::memory_order_acquire);
+    if ((word & FUTEX_OWNER_DIED) != 0) return life::dead;
+    if (e.kernel_signed.load(std::memory_order_relaxed) == 1) return word != 0 ? life::alive : life::unknown;
+    return os::life_by_pid(e.pid.load(std::memory_order_relaxed), e.start_time.load(std::memory_order_relaxed),
+                           e.pid_namespace.load(std::memory_order_relaxed), e.boot.load(std::memory_order_relaxed));
+}
+
+std::uint32_t membership::used() const noexcept {
+    return std::min(view_.header().processes_used.load(std::memory_order_acquire), view_.sizes().processes);
+}
+
+// join(), on the background thread.    dies after      a survivor sees                   does
+//   1 entry free -> joining            join.claimed    joining, life word 0              frees it after 10 s
+//   2 life word 0 -> tid               -               joining, FUTEX_OWNER_DIED         frees it after 1 s
+//     (announced to the kernel before, so from this instant our death is signed)
+//   3 list node, facts                 join.life_locked  the same
+//   4 entry joining -> alive  COMMIT   join.alive      alive, FUTEX_OWNER_DIED           reaps it
+bool membership::join(std::error_code& ec) noexcept {
+    os::process_identity who;
+    try {
+        who = os::this_process_identity();
+    } catch (const std::bad_alloc&) {
+        ec = std::make_error_code(std::errc::not_enough_memory);
+        return false;
+    }
+    for (std::uint32_t p = 0; p < view_.sizes().processes; ++p) {
+        if (!claim(p, who)) continue;
+        // release: pairs with identity()'s acquire; whoever sees it sees the entry.
+        page_->identity.store(next_serial() << 16 | (p + 1), std::memory_order_release);
+        return true;
+    }
+    ec = errc::too_many_processes;
+    return false;
+}
+
+bool membership::claim(layout::process_index p, const os::process_identity& who) noexcept {
+    process_entry& e = view_.process(p);
+    std::uint64_t seen = e.word.load(std::memory_order_acquire);
+    if (entry_word::unpack(seen).state != entry_state::free) {
+        recycle_stale_claim(p, entry_word::unpack(seen));
+        return false;
+    }
+    std::uint32_t life = e.life.load(std::memory_order_acquire);
+    if (!unheld(life)) return false;
+    auto& used = view_.header().processes_used;
+    std::uint32_t top = used.load(std::memory_order_relaxed);
+    while (top <= p && !used.compare_exchange_weak(top, p + 1)) {
+    }
+    entry_word mine = entry_word::unpack(seen).as(entry_state::joining);
+    mine.claimed = clock_.at(os::now());
+    if (!e.word.compare_exchange_strong(seen, mine.pack())) return false;
+    os::kill_point("join.claimed");
+
+    auto& thread = os::thread_identity::current();
+    bool is_signed = thread.robust();
+    if (is_signed) {
+        thread.announce(e.life);
+        // Ours by the claim above, but a claimer that stalled for over 10 s may still let it go late.
+        if (!unheld(life) || !e.life.compare_exchange_strong(life, thread.tid())) {
+            thread.withdraw();
+            std::uint64_t word = mine.pack();
+            e.word.compare_exchange_strong(word, mine.freed().pack());
+            return false;
+        }
+        // The node lies within the entry for the C library's usual offset; with any other we do without.
+        const auto node = reinterpret_cast<std::uintptr_t>(&e.life) - static_cast<std::uintptr_t>(thread.futex_offset());
+        const auto room = reinterpret_cast<std::uintptr_t>(&e.robust_node[0]);
+        is_signed = node >= room && node < room + sizeof e.robust_node && thread.enlist(e.life);
+        thread.withdraw();
+        if (!is_signed) e.life.store(0);
+    } else {
+        e.life.store(0);
+    }
+    for (auto& section : e.sections) section.store(0, std::memory_order_relaxed);
+    e.pid.store(who.pid, std::memory_order_relaxed);
+    e.uid.store(who.uid, std::memory_order_relaxed);
+    e.start_time.store(who.start_time, std::memory_order_relaxed);
+    e.pid_namespace.store(who.pid_namespace, std::memory_order_relaxed);
+    e.boot.store(who.boot, std::memory_order_relaxed);
+    e.command.store(who.command);
+    e.joined_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), std::memory_order_relaxed);
+    e.kernel_signed.store(is_signed ? 1 : 0, std::memory_order_relaxed);
+    os::kill_point("join.life_locked");
+
+    std::uint64_t word = mine.pack();
+    if (!e.word.compare_exchange_strong(word, mine.as(entry_state::alive).pack())) {  // we stalled, and were given up
+        thread.delist();
+        e.life.store(0);
+        return false;
+    }
+    os::kill_point("join.alive");
+    return true;
+}
+
+void membership::recycle_stale_claim(layout::process_index p, entry_word seen) noexcept {
+    if (seen.state != entry_state::joining) return;
+    const std::uint32_t life = view_.process(p).life.load(std::memory_order_acquire);
+    const bool died = (life & FUTEX_OWNER_DIED) != 0;
+    const bool stale = life == 0 && layout::tick_clock::after(seen.claimed, joining_limit).reached_by(clock_.at(os::now()));
+    // A claimer that reused a marked life word has not overwritten it yet: only a stale one is given up then, too.
+    if (!stale && !(died && layout::tick_clock::after(seen.claimed, joining_limit / 10).reached_by(clock_.at(os::now())))) return;
+    std::uint64_t word = seen.pack();
+    view_.process(p).word.compare_exchange_strong(word, seen.freed().pack());
+}
+
+void membership::leave(layout::process_index me) noexcept {
+    process_entry& e = view_.process(me);
+    page_->identity.store(0, std::memory_order_release);
+    std::uint64_t word = e.word.load(std::memory_order_acquire);
+    if (entry_word::unpack(word).state == entry_state::alive) {
+        e.word.compare_exchange_strong(word, entry_word::unpack(word).as(entry_state::dying).pack());
+    }
+    os::kill_point("leave.marked");
+    os::thread_identity::current().delist();
+    e.life.store(0);
+    os::futex_wake(e.life, INT_MAX);
+}
+
+life membership::life_of(layout::process_index p) const noexcept {
+    if (!view_.has_process(p)) return life::dead;
+    switch (entry(p).state) {
+        case entry_state::free:
+        case entry_state::dying: return life::dead;
+        default: return life_in(view_.process(p));
+    }
+}
+
+entry_word membership::mark_if_dead(layout::process_index p) noexcept {
+    process_entry& e = view_.process(p);
+    std::uint64_t seen = e.word.load(std::memory_order_acquire);
+    const entry_word w = entry_word::unpack(seen);
+    if (w.state == entry_state::dying) return w;
+    if (w.state == entry_state::joining) recycle_stale_claim(p, w);
+    if (w.state != entry_state::alive || life_in(e) != life::dead) return {};
+    // The entry was this very one when its life was judged: a later owner has another generation, and the CAS fails.
+    const entry_word dying = w.as(entry_state::dying);
+    if (e.word.compare_exchange_strong(seen, dying.pack())) {
+        os::futex_wake(e.life, INT_MAX);  // the kernel woke one watcher; the others are to look as well
+        os::kill_point("reap.entry_marked");
+        return dying;
+    }
+    const entry_word now = entry_word::unpack(seen);
+    return now.state == entry_state::dying ? now : entry_word{};
+}
+
+bool membership::free_entry(layout::process_index p, entry_word dying) noexcept {
+    os::kill_point("reap.before_free");
+    std::uint64_t word = dying.pack();
+    return view_.process(p).word.compare_exchange_strong(word, dying.freed().pack());
+}
+
+void membership::poke(layout::process_index p) noexcept {
+    if (!view_.has_process(p)) return;
+    process_entry& e = view_.process(p);
+    e.mailbox.fetch_add(1);
+    os::futex_wake(e.mailbox, INT_MAX);
+}
+
+}  // namespace shmsem::robust

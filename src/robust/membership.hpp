@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+#include "layout/view.hpp"
+#include "os/fork_page.hpp"
+#include "os/process_identity.hpp"
+#include "os/thread_identity.hpp"
+
+namespace shmsem::robust {
+
+using os::life;
+
+/// What one process alone knows of its membership in a segment. A forked child finds it zeroed: not a member.
+struct member_page {
+    std::atomic<std::uint64_t> identity;       // serial << 16 | process index + 1; 0: not a member
+    std::atomic<std::uint32_t> sections_used;  // bit per critical-section word of our entry that a thread has taken
+    std::atomic<std::uint32_t> joining;        // 1: a thread is starting the background thread
+    std::atomic<std::uint32_t> reading_info;   // 1: a thread is reading a semaphore's description
+    std::atomic<std::uint32_t> waiting;        // threads that wait in queues of this segment
+    std::atomic<std::uint32_t> waits_begun;    // counts them all
+    std::atomic<std::int64_t> keeper_wakes_ns; // when the background thread wakes by itself
+};
+
+constexpr layout::process_index index_in(std::uint64_t identity) noexcept {
+    return static_cast<layout::process_index>((identity & 0xffff) - 1);
+}
+
+/// The table of attached processes, and what is known of their lives. Entries are described in layout/words.hpp.
+class membership {
+   public:
+    membership(const layout::view& v, const layout::tick_clock& clock) : view_(v), clock_(clock) {}
+
+    [[nodiscard]] const layout::view& view() const noexcept { return view_; }
+    [[nodiscard]] const layout::tick_clock& clock() const noexcept { return clock_; }
+    [[nodiscard]] member_page& page() const noexcept { return *page_; }
+    [[nodiscard]] std::uint64_t identity() const noexcept { return page_->identity.load(std::memory_order_acquire); }
+
+    // For the background thread, whose life the entry stands for.
+    /// Claims an entry and holds its life word from then on. @return false: errc::too_many_processes
+    bool join(std::error_code& ec) noexcept;
+    /// Marks the entry dying and lets the life word go; the caller then takes back what it held and frees the entry.
+    void leave(layout::process_index me) noexcept;
+
+    /// Entries that may be in use are below this.
+    [[nodiscard]] std::uint32_t used() const noexcept;
+    [[nodiscard]] layout::entry_word entry(layout::process_index p) const noexcept {
+        if (!view_.has_process(p)) return {};  // an index from damaged memory: as good as free
+        return layout::entry_word::unpack(view_.process(p).word.load(std::memory_order_acquire));
+    }
+    /// Three answers only; dead is said on evidence alone, so a process that cannot be judged keeps its leases until their ttl.
+    [[nodiscard]] life life_of(layout::process_index p) const noexcept;
+    /// alive -> dying, when the kernel says that it is dead. @return the word to free it by, or state free if it is not dying
+    layout::entry_word mark_if_dead(layout::process_index p) noexcept;
+    /// dying -> free, once nothing of it is left.
+    bool free_entry(layout::process_index p, layout::entry_word dying) noexcept;
+
+    /// Makes that process's background thread look round.
+    void poke(layout::process_index p) noexcept;
+
+   private:
+    bool claim(layout::process_index p, const os::process_identity& who) noexcept;
+    void recycle_stale_claim(layout::process_index p, layout::entry_word seen) noexcept;
+
+    const layout::view& view_;
+    const layout::tick_clock& clock_;
+    os::wiped_on_fork<member_page> page_;
+};
+
+/// For read-only looks at a segment that one is not a member of.
+life life_in(const layout::process_entry& e) noexcept;
+
+}  // namespace shmsem::robust
