@@ -8,13 +8,12 @@
 #include <utility>
 
 #include "shmsem/export.hpp"
+#include "shmsem/lease_record.hpp"
 #include "shmsem/options.hpp"
 
 namespace shmsem {
 
 namespace core {
-class attachment;
-struct permit;
 struct lease_access;
 }  // namespace core
 
@@ -37,7 +36,10 @@ static_assert(std::is_trivially_copyable_v<detached_lease>);
 class SHMSEM_API lease {
    public:
     lease() noexcept = default;
-    lease(lease&& other) noexcept { swap(other); }
+    lease(lease&& other) noexcept : record_(std::move(other.record_)), watched_(other.watched_) {
+        other.record_.home = nullptr;
+        other.watched_ = 0;
+    }
     lease& operator=(lease&& other) noexcept {
         lease moved(std::move(other));
         swap(moved);
@@ -46,11 +48,11 @@ class SHMSEM_API lease {
     lease(const lease&) = delete;
     lease& operator=(const lease&) = delete;
     ~lease() {
-        if (home_ != nullptr) (void)release();
+        if (record_.home != nullptr) (void)release();
     }
 
     /// True while this object stands for a permit that it has not released; it may have been lost meanwhile: see valid().
-    explicit operator bool() const noexcept { return home_ != nullptr; }
+    explicit operator bool() const noexcept { return record_.home != nullptr; }
 
     /// Gives the permits back.
     /// @return true when they were still ours; false when the lease was lost (then nobody else's permit is touched),
@@ -77,14 +79,14 @@ class SHMSEM_API lease {
 
     /// Fencing token: strictly increasing per slot. A resource that remembers the highest token it saw for a seat can
     /// refuse a holder that lost its lease without noticing.
-    [[nodiscard]] std::uint64_t token() const noexcept { return token_; }
+    [[nodiscard]] std::uint64_t token() const noexcept { return record_.token; }
     /// 0..permits-1, different from that of every other live holder of this semaphore.
-    [[nodiscard]] std::uint32_t seat() const noexcept { return seat_; }
+    [[nodiscard]] std::uint32_t seat() const noexcept { return record_.seat; }
     /// The i-th seat of a lease of several permits, i < permits().
     [[nodiscard]] std::uint32_t seat(std::uint32_t i) const noexcept;
-    [[nodiscard]] std::uint32_t permits() const noexcept { return permits_; }
+    [[nodiscard]] std::uint32_t permits() const noexcept { return record_.permits; }
     /// The ticket of the wait that led to this lease; 0 when it was taken without queueing.
-    [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_; }
+    [[nodiscard]] std::uint64_t ticket() const noexcept { return record_.ticket; }
 
     /// Calls `callback` once, from the background thread, when the lease is found to be lost or expired. It must neither
     /// throw nor block for long, and must not destroy the last handle of the segment.
@@ -98,33 +100,15 @@ class SHMSEM_API lease {
     [[nodiscard]] detached_lease detach() noexcept;
 
     void swap(lease& other) noexcept {
-        std::swap(home_, other.home_);
-        std::swap(semaphore_, other.semaphore_);
-        std::swap(slot_, other.slot_);
-        std::swap(seat_, other.seat_);
-        std::swap(permits_, other.permits_);
+        std::swap(record_, other.record_);
         std::swap(watched_, other.watched_);
-        std::swap(word_, other.word_);
-        std::swap(token_, other.token_);
-        std::swap(identity_, other.identity_);
-        std::swap(ticket_, other.ticket_);
-        std::swap(more_, other.more_);
     }
 
    private:
     friend struct core::lease_access;
 
-    core::attachment* home_ = nullptr;
-    std::uint32_t semaphore_ = 0;
-    std::uint32_t slot_ = 0;
-    std::uint32_t seat_ = 0;
-    std::uint32_t permits_ = 0;
-    std::uint32_t watched_ = 0;         // non-zero: id in the process's table of leases with a loss callback
-    std::uint64_t word_ = 0;
-    std::uint64_t token_ = 0;
-    std::uint64_t identity_ = 0;        // which incarnation of this process acquired it
-    std::uint64_t ticket_ = 0;
-    core::permit* more_ = nullptr;      // of a lease of several permits
+    core::lease_record record_;
+    std::uint32_t watched_ = 0;  // non-zero: id in the process's table of leases that somebody wants to hear of
 };
 
 }  // namespace shmsem

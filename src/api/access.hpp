@@ -13,31 +13,7 @@
 namespace shmsem::core {
 
 struct lease_access {
-    static lease make(lease_record&& r) noexcept {
-        lease l;
-        l.home_ = r.home;
-        l.semaphore_ = r.semaphore;
-        l.slot_ = r.slot;
-        l.seat_ = r.slot - r.home->info(r.semaphore).range.first;
-        l.permits_ = r.permits;
-        l.word_ = r.word;
-        l.token_ = r.token;
-        l.identity_ = r.identity;
-        l.ticket_ = r.ticket;
-        l.more_ = r.all.release();
-        return l;
-    }
-    /// The lease as a record; the object goes on owning what `all` points to.
-    class borrowed {
-       public:
-        explicit borrowed(const lease& l) noexcept
-            : record{.home = l.home_, .semaphore = l.semaphore_, .slot = l.slot_, .permits = l.permits_, .word = l.word_,
-                     .token = l.token_, .identity = l.identity_, .ticket = l.ticket_, .all = std::unique_ptr<permit[]>(l.more_)} {}
-        ~borrowed() { (void)record.all.release(); }
-        borrowed(const borrowed&) = delete;
-        borrowed& operator=(const borrowed&) = delete;
-        lease_record record;
-    };
+    static lease_record& record(lease& l) noexcept { return l.record_; }
 };
 
 struct handle_access {

@@ -70,70 +70,73 @@ auto subject_of(const semaphore& s) {
 
 enum class patience : std::uint8_t { none, bounded, endless };
 
-std::optional<lease> take(attachment* home, std::uint32_t index, const acquire_options& options, patience how, deadline until,
-                          wait_result& outcome, std::error_code& ec) noexcept {
-    ec.clear();
-    outcome = wait_result::failed;
-    if (home == nullptr) {
-        ec = errc::invalid_argument;
-        return std::nullopt;
+// When the first try has not taken a permit.
+[[gnu::noinline]] wait_result take_slowly(attachment& home, std::uint32_t index, std::uint64_t identity, const acquire_options& options,
+                                          patience how, deadline until, fast_result fast, const core::description& what,
+                                          lease_record& record, std::error_code& ec) noexcept {
+    if (how == patience::bounded && until <= os::now()) how = patience::none;
+    const bool will_wait = how != patience::none;
+    if (!will_wait && fast != fast_result::must_queue) {
+        if (fast == fast_result::gate_closed || !sweep_if_worthwhile(home, index, identity)) return wait_result::timed_out;
     }
-    const std::uint64_t identity = home->join(ec);
-    if (identity == 0) [[unlikely]] return std::nullopt;
+    const core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits), .what = what,
+                                     .until = will_wait ? until : os::instant{}, .lock_until = will_wait ? until : os::now() + brief,
+                                     .stop = options.stop};
+    for (;;) {
+        const wait_result outcome = core::wait_in_queue(home, index, identity, request, record, ec);
+        if (outcome != wait_result::timed_out || (will_wait && os::now() >= until)) return outcome;
+        if (!will_wait && !(options.permits > 1 && sweep_if_worthwhile(home, index, identity))) return outcome;
+    }
+}
+
+// Fills `record`, which is empty. @return with `failed`, ec says why
+wait_result take(attachment* home, std::uint32_t index, const acquire_options& options, patience how, deadline until,
+                 lease_record& record, std::error_code& ec) noexcept {
+    if (home == nullptr) [[unlikely]] {
+        ec = errc::invalid_argument;
+        return wait_result::failed;
+    }
+    std::uint64_t identity = home->identity();
+    if (identity == 0) [[unlikely]] {
+        identity = home->join(ec);
+        if (identity == 0) return wait_result::failed;
+    }
     const semaphore_info& info = home->info(index);
     core::description what{.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}};
-    if (unusual(options) && !prepare(*home, info, index, options, what, ec)) [[unlikely]] return std::nullopt;
-    lease_record record;
+    if (unusual(options) && !prepare(*home, info, index, options, what, ec)) [[unlikely]] return wait_result::failed;
     fast_result fast = fast_result::must_queue;
     if (options.permits == 1) {
         fast = core::try_fast(*home, info, index, identity, what, record);
-        if (fast == fast_result::taken) [[likely]] {
-            outcome = wait_result::granted;
-            return lease_access::make(std::move(record));
-        }
+        if (fast == fast_result::taken) [[likely]] return wait_result::granted;
     } else if ((home->view().semaphore(index).gate.load() & info.closed_gate) != 0) {
         fast = fast_result::gate_closed;
     }
-    if (how == patience::bounded && until <= os::now()) how = patience::none;
-    if (how == patience::none && fast != fast_result::must_queue) {
-        outcome = wait_result::timed_out;
-        if (fast == fast_result::gate_closed || !sweep_if_worthwhile(*home, index, identity)) return std::nullopt;
-    }
-    core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits), .what = what, .until = until,
-                               .lock_until = until, .stop = options.stop};
-    if (how == patience::none) {
-        request.until = os::instant{};
-        request.lock_until = os::now() + brief;
-    }
-    do {
-        outcome = core::wait_in_queue(*home, index, identity, request, record, ec);
-        if (outcome == wait_result::granted) return lease_access::make(std::move(record));
-    } while (outcome == wait_result::timed_out && os::now() < request.until);
-    if (how == patience::none && outcome == wait_result::timed_out && options.permits > 1 &&
-        sweep_if_worthwhile(*home, index, identity)) {
-        outcome = core::wait_in_queue(*home, index, identity, request, record, ec);
-        if (outcome == wait_result::granted) return lease_access::make(std::move(record));
-    }
-    return std::nullopt;
+    return take_slowly(*home, index, identity, options, how, until, fast, what, record, ec);
 }
 
 }  // namespace
 
 lease semaphore::acquire(const acquire_options& options, std::error_code& ec) noexcept {
-    wait_result outcome;
-    auto taken = take(home_.get(), index_, options, patience::endless, os::never, outcome, ec);
-    if (taken) [[likely]] return std::move(*taken);
+    lease result;
+    ec.clear();
+    const auto outcome = take(home_.get(), index_, options, patience::endless, os::never, lease_access::record(result), ec);
     if (outcome == wait_result::cancelled) ec = errc::cancelled;
-    return {};
+    return result;
 }
 
 lease semaphore::acquire(const acquire_options& options) {
-    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return acquire(options, ec); });
+    lease result;
+    std::error_code ec;
+    const auto outcome = take(home_.get(), index_, options, patience::endless, os::never, lease_access::record(result), ec);
+    if (outcome == wait_result::granted) [[likely]] return result;
+    api::fail(outcome == wait_result::cancelled ? make_error_code(errc::cancelled) : ec, subject_of(*this)());
 }
 
 std::optional<lease> semaphore::try_acquire(const acquire_options& options, std::error_code& ec) noexcept {
-    wait_result outcome;
-    return take(home_.get(), index_, options, patience::none, {}, outcome, ec);
+    std::optional<lease> result(std::in_place);
+    ec.clear();
+    if (take(home_.get(), index_, options, patience::none, {}, lease_access::record(*result), ec) != wait_result::granted) result.reset();
+    return result;
 }
 
 std::optional<lease> semaphore::try_acquire(const acquire_options& options) {
@@ -141,8 +144,10 @@ std::optional<lease> semaphore::try_acquire(const acquire_options& options) {
 }
 
 std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_options& options, std::error_code& ec) noexcept {
-    wait_result outcome;
-    return take(home_.get(), index_, options, patience::bounded, when, outcome, ec);
+    std::optional<lease> result(std::in_place);
+    ec.clear();
+    if (take(home_.get(), index_, options, patience::bounded, when, lease_access::record(*result), ec) != wait_result::granted) result.reset();
+    return result;
 }
 
 std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_options& options) {
@@ -165,12 +170,13 @@ lease semaphore::adopt(const detached_lease& detached, std::error_code& ec) noex
     }
     const std::uint64_t identity = home_->join(ec);
     if (identity == 0) return {};
-    lease_record record;
-    if (!core::adopt(*home_, index_, identity, detached.slot, detached.word, detached.permits, detached.token, record)) {
+    lease result;
+    if (!core::adopt(*home_, index_, identity, detached.slot, detached.word, detached.permits, detached.token,
+                     lease_access::record(result))) {
+        lease_access::record(result).home = nullptr;
         ec = errc::lease_lost;
-        return {};
     }
-    return lease_access::make(std::move(record));
+    return result;
 }
 
 lease semaphore::adopt(const detached_lease& detached) {

@@ -139,6 +139,7 @@ bool take_over(attachment& home, const semaphore_info& info, const claimed_node&
         if (lease.all) lease.all[got] = {s, w.taken_over().pack()};
         if (got++ == 0) {
             lease.slot = s;
+            lease.seat = s - range.first;
             lease.word = w.taken_over().pack();
             lease.token = token_of(slot.seq_high.load(std::memory_order_acquire), w);
         }
@@ -152,7 +153,7 @@ bool take_over(attachment& home, const semaphore_info& info, const claimed_node&
         const permit p = lease.all ? lease.all[i] : permit{lease.slot, lease.word};
         (void)give_back(home, info, p.slot, p.word);
     }
-    lease = {};
+    lease.home = nullptr;
     return false;
 }
 
@@ -163,7 +164,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     const semaphore_info& info = home.info(index);
     layout::semaphore_block& block = home.view().semaphore(index);
     lease.semaphore = index;
-    if (request.permits > 1) {
+    if (request.permits > 1 && !lease.all) {
         lease.all.reset(new (std::nothrow) permit[request.permits]);
         if (!lease.all) {
             ec = std::make_error_code(std::errc::not_enough_memory);

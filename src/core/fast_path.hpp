@@ -70,11 +70,10 @@ inline bool take_slot(attachment& home, std::uint32_t s, std::uint64_t identity,
     lease.word = held.pack();
     lease.token = token_of(high, held);
     lease.identity = identity;
-    lease.ticket = 0;
     return true;
 }
 
-/// One permit, if the gate is open and a slot is.
+/// One permit, if the gate is open and a slot is. @param lease  empty; filled when taken
 inline fast_result try_fast(attachment& home, const semaphore_info& info, std::uint32_t index, std::uint64_t identity,
                             const description& d, lease_record& lease) noexcept {
     // seq_cst: a caller that comes after a waiter raised the gate must not overtake it.                              (I3)
@@ -98,6 +97,7 @@ inline fast_result try_fast(attachment& home, const semaphore_info& info, std::u
         });
         if (lease.home == nullptr) return at_wrap || taken ? fast_result::must_queue : fast_result::none_open;
     }
+    lease.seat = lease.slot - info.range.first;
     if (hold_weight(lease.token, false) != 0) [[unlikely]] {  // the coarse clock would spoil the sample
         const auto precise = static_cast<std::uint64_t>(os::now().time_since_epoch().count());
         home.view().slot(lease.slot).acquired_ns.store(precise, std::memory_order_relaxed);
@@ -133,6 +133,24 @@ inline void look_at_gate(attachment& home, std::uint32_t index, std::uint64_t id
         os::kill_point("release.before_dispatch");
         request_dispatch(home, index, identity);
     }
+}
+
+/// A lease of this very process: not one inherited through fork, nor of a segment detached since.
+inline bool ours(const lease_record& lease) noexcept {
+    return lease.home != nullptr && lease.home->identity() == lease.identity;
+}
+
+bool release_many(const lease_record& lease) noexcept;
+
+/// Gives every permit back. @return false when any of them had been lost, or none was ours
+inline bool release(const lease_record& lease) noexcept {
+    if (!ours(lease)) [[unlikely]] return false;
+    if (lease.all) [[unlikely]] return release_many(lease);
+    attachment& home = *lease.home;
+    if (hold_weight(lease.token, lease.ticket != 0) != 0) [[unlikely]] record_hold(home, lease);
+    const bool kept = give_back(home, home.info(lease.semaphore), lease.slot, lease.word);
+    look_at_gate(home, lease.semaphore, lease.identity);
+    return kept;
 }
 
 }  // namespace shmsem::core

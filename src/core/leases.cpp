@@ -23,9 +23,6 @@ void each_permit(const lease_record& lease, Visit&& visit) {
     for (std::uint32_t i = 0; i < lease.permits; ++i) visit(lease.all[i]);
 }
 
-// A fork, or a segment detached since: then the identity is another.
-bool ours(const lease_record& lease) noexcept { return lease.home != nullptr && lease.home->identity() == lease.identity; }
-
 bool same_token(const layout::slot& slot, slot_word word, const lease_record& lease) noexcept {
     return lease.all || token_of(slot.seq_high.load(std::memory_order_acquire), word) == lease.token;
 }
@@ -65,18 +62,11 @@ bool give_back_changed(attachment& home, std::uint32_t s, std::uint64_t word) no
     return false;
 }
 
-bool release(const lease_record& lease) noexcept {
-    if (!ours(lease)) return false;
+bool release_many(const lease_record& lease) noexcept {
     attachment& home = *lease.home;
-    const semaphore_info& info = home.info(lease.semaphore);
+    record_hold(home, lease);
     bool all = true;
-    if (!lease.all) {
-        if (hold_weight(lease.token, lease.ticket != 0) != 0) record_hold(home, lease);
-        all = give_back(home, info, lease.slot, lease.word);
-    } else {
-        record_hold(home, lease);
-        each_permit(lease, [&](permit p) { all = give_back(home, info, p.slot, p.word) && all; });
-    }
+    each_permit(lease, [&](permit p) { all = give_back(home, home.info(lease.semaphore), p.slot, p.word) && all; });
     look_at_gate(home, lease.semaphore, lease.identity);
     return all;
 }
@@ -196,8 +186,8 @@ bool adopt(attachment& home, std::uint32_t index, std::uint64_t identity, std::u
     const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
     if (!seen.same_lease(from) || token_of(slot.seq_high.load(std::memory_order_acquire), seen) != token) return false;
 
-    lease = {.home = &home, .semaphore = index, .slot = first, .permits = 0, .word = 0, .token = token, .identity = identity,
-             .ticket = 0, .all = nullptr};
+    lease = {.home = &home, .semaphore = index, .slot = first, .seat = first - range.first, .permits = 0, .word = 0,
+             .token = token, .identity = identity, .ticket = 0, .all = nullptr};
     if (permits > 1) lease.all.reset(new (std::nothrow) permit[permits]);
     if (permits > 1 && !lease.all) return false;
     std::uint32_t s = first;

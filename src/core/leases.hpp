@@ -6,8 +6,6 @@ namespace shmsem::core {
 
 // What a holder does with a lease. All are inert, and say "lost", in a forked child.
 
-/// Gives every permit back. @return false when any of them had been lost
-bool release(const lease_record& lease) noexcept;
 /// Restarts the ttl of every permit. @return false, with nothing left of it, when any had been lost
 bool renew(lease_record& lease) noexcept;
 /// The earliest deadline; os::never without a ttl, the epoch (a point in the past) when lost.

@@ -57,7 +57,8 @@ void fill(const view& v, const std::string& name, const limits& sizes) {
     h.version = layout_version;
     h.total_size = v.places().total;
     h.id = random_id();
-    h.epoch_ns = os::now().time_since_epoch().count();
+    // A little back, so that the coarse clock, which lags, never reads a time before it.
+    h.epoch_ns = (os::now() - tick_length).time_since_epoch().count();
     h.boot = os::this_process_identity().boot;
     h.processes = sizes.processes;
     h.semaphores = sizes.semaphores;

@@ -5,7 +5,7 @@ cmake_minimum_required(VERSION 3.22)
 
 set(layers os layout robust core api ext)                # each may include itself and those before it
 set(open_layers api ext)                                 # these may include every public header,
-set(plain_headers errors export inspect options)         # the others these alone: values, no handles
+set(plain_headers errors export inspect lease_record options)         # the others these alone: values, no handles
 set(boost_headers boost)                                 # public headers that are adaptors to Boost
 
 set(violations "")
