@@ -5,6 +5,7 @@
 #include <optional>
 #include <system_error>
 
+#include "semtop/bus_guard.hpp"
 #include "shmsem/errors.hpp"
 #include "shmsem/segment.hpp"
 
@@ -16,16 +17,35 @@ failure describe(const std::system_error& error) {
     return {ours ? name_of(static_cast<errc>(error.code().value())) : "system_error", error.what()};
 }
 
+std::uint64_t taken_back(const segment_snapshot& segment) noexcept {
+    std::uint64_t sum = 0;
+    for (const auto& semaphore : segment.semaphores) sum += semaphore.stats.total_expired + semaphore.stats.total_reaped;
+    return sum;
+}
+
+// Whoever comes upon a dead holder first takes its permits back, and joining the segment wakes others who may: so what counts
+// is what became of the segment, not what this one call did.
+std::uint64_t reap(segment& home) {
+    const std::uint64_t before = taken_back(home.inspect());
+    (void)home.reap();
+    const std::uint64_t after = taken_back(home.inspect());
+    return after > before ? after - before : 0;
+}
+
 segment_sample sample_one(const std::string& name, sampling how) {
     segment_sample result{.name = name, .contents = {}};
+    const bus_guard guard;
     try {
         segment home = segment::open(name, how == sampling::reap_first ? access::read_write : access::read_only);
-        if (how == sampling::reap_first) result.reaped = home.reap();
+        if (how == sampling::reap_first) result.reaped = reap(home);
         result.contents = home.inspect();
     } catch (const std::system_error& error) {
         result.contents = describe(error);
     } catch (const std::exception& error) {
         result.contents = failure{"system_error", error.what()};
+    }
+    if (guard.tripped()) {
+        result.contents = failure{name_of(errc::segment_truncated), "the file was truncated while it was read"};
     }
     return result;
 }

@@ -20,7 +20,7 @@ struct failure {
 
 struct segment_sample {
     std::string name;          ///< as asked for
-    std::uint32_t reaped = 0;  ///< permits taken back just before, if that was asked for
+    std::uint64_t reaped = 0;  ///< permits that were taken back while this sample was made, if that was asked for
     std::variant<segment_snapshot, failure> contents;
 };
 
