@@ -30,12 +30,14 @@ class SHMSEM_API semaphore {
     ///         errc::too_many_waiters, errc::too_many_processes, errc::segment_corrupt, errc::thread_failed
     /// @cost   uncontended: one CAS, no system call
     /// @crash  if the caller dies while waiting its place vanishes (I4); while holding, I5
-    [[nodiscard]] lease acquire(const acquire_options& options = {});
+    [[nodiscard]] lease acquire();
+    [[nodiscard]] lease acquire(const acquire_options& options);
     [[nodiscard]] lease acquire(const acquire_options& options, std::error_code& ec) noexcept;
 
     /// Takes them only if that needs no waiting: never overtakes a waiter.
     /// @return the lease, or nothing; never spuriously nothing
-    [[nodiscard]] std::optional<lease> try_acquire(const acquire_options& options = {});
+    [[nodiscard]] std::optional<lease> try_acquire();
+    [[nodiscard]] std::optional<lease> try_acquire(const acquire_options& options);
     [[nodiscard]] std::optional<lease> try_acquire(const acquire_options& options, std::error_code& ec) noexcept;
 
     /// Waits until `when` at most.

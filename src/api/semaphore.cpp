@@ -70,6 +70,16 @@ auto subject_of(const semaphore& s) {
 
 enum class patience : std::uint8_t { none, bounded, endless };
 
+// The whole of an uncontended acquire without options.
+[[gnu::always_inline]] inline bool take_at_once(attachment* home, std::uint32_t index, lease_record& record) noexcept {
+    if (home == nullptr) [[unlikely]] return false;
+    const std::uint64_t identity = home->identity();
+    if (identity == 0) [[unlikely]] return false;
+    const semaphore_info& info = home->info(index);
+    return core::try_fast(*home, info, index, identity, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, record) ==
+           fast_result::taken;
+}
+
 // When the first try has not taken a permit.
 [[gnu::noinline]] wait_result take_slowly(attachment& home, std::uint32_t index, std::uint64_t identity, const acquire_options& options,
                                           patience how, deadline until, fast_result fast, const core::description& what,
@@ -115,6 +125,18 @@ wait_result take(attachment* home, std::uint32_t index, const acquire_options& o
 }
 
 }  // namespace
+
+lease semaphore::acquire() {
+    lease result;
+    if (take_at_once(home_.get(), index_, lease_access::record(result))) [[likely]] return result;
+    return acquire(acquire_options{});
+}
+
+std::optional<lease> semaphore::try_acquire() {
+    std::optional<lease> result(std::in_place);
+    if (take_at_once(home_.get(), index_, lease_access::record(*result))) [[likely]] return result;
+    return try_acquire(acquire_options{});
+}
 
 lease semaphore::acquire(const acquire_options& options, std::error_code& ec) noexcept {
     lease result;

@@ -15,7 +15,13 @@ struct thread_habits {
     std::uint32_t tid = 0;
     std::uint32_t slot = 0;
 };
-[[nodiscard]] thread_habits& habits(std::uint64_t identity) noexcept;
+extern constinit thread_local thread_habits the_habits [[gnu::tls_model("initial-exec")]];
+void form_habits(std::uint64_t identity) noexcept;
+[[nodiscard]] inline thread_habits& habits(std::uint64_t identity) noexcept {
+    thread_habits& mine = the_habits;
+    if (mine.identity != identity) [[unlikely]] form_habits(identity);
+    return mine;
+}
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept;
 
@@ -25,7 +31,7 @@ constexpr std::uint32_t hold_weight(std::uint64_t token, bool queued) noexcept {
     return queued || token <= 64 ? 1 : token % 64 == 0 ? 64 : 0;
 }
 
-inline void describe(layout::slot& slot, layout::slot_word word, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
+[[gnu::always_inline]] inline void describe(layout::slot& slot, layout::slot_word word, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
     constexpr auto relaxed = std::memory_order_relaxed;
     slot.acquired_ns.store(static_cast<std::uint64_t>(acquired.time_since_epoch().count()), relaxed);
     slot.ttl_ticks.store(d.ttl_ticks, relaxed);
@@ -42,7 +48,7 @@ inline void describe(layout::slot& slot, layout::slot_word word, const descripti
 enum class fast_result : std::uint8_t { taken, none_open, gate_closed, must_queue };
 
 /// Takes the slot if it is open. The token's high part is read before and after: equal, so seq has not wrapped in between.
-inline bool take_slot(attachment& home, std::uint32_t s, std::uint64_t identity, layout::tick until, const description& d,
+[[gnu::always_inline]] inline bool take_slot(attachment& home, std::uint32_t s, std::uint64_t identity, layout::tick until, const description& d,
                       os::instant now, std::uint32_t tid, lease_record& lease, bool& at_wrap) noexcept {
     layout::slot& slot = home.view().slot(s);
     std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
@@ -73,35 +79,32 @@ inline bool take_slot(attachment& home, std::uint32_t s, std::uint64_t identity,
     return true;
 }
 
+/// The same, anywhere in the semaphore: where the hints say that a slot may be open.
+fast_result search_slots(attachment& home, const semaphore_info& info, std::uint64_t identity, layout::tick until, const description& d,
+                         os::instant now, bool at_wrap, lease_record& lease) noexcept;
+/// Replaces the coarse time of acquisition, where the hold will be sampled.
+void note_precise_start(attachment& home, const lease_record& lease) noexcept;
+
 /// One permit, if the gate is open and a slot is. @param lease  empty; filled when taken
-inline fast_result try_fast(attachment& home, const semaphore_info& info, std::uint32_t index, std::uint64_t identity,
-                            const description& d, lease_record& lease) noexcept {
+[[gnu::always_inline]] inline fast_result try_fast(attachment& home, const semaphore_info& info, std::uint32_t index, std::uint64_t identity,
+                                                   const description& d, lease_record& lease) noexcept {
     // seq_cst: a caller that comes after a waiter raised the gate must not overtake it.                              (I3)
-    if ((home.view().semaphore(index).gate.load(std::memory_order_seq_cst) & info.closed_gate) != 0) return fast_result::gate_closed;
-    thread_habits& habit = habits(identity);
+    if ((home.view().semaphore(index).gate.load(std::memory_order_seq_cst) & info.closed_gate) != 0) [[unlikely]] {
+        return fast_result::gate_closed;
+    }
+    const thread_habits& habit = habits(identity);
     const os::instant coarse = os::coarse_now();
     layout::tick until{};
     if (d.ttl_ticks != 0) until = layout::tick_clock::after(home.clock().at(coarse), d.ttl_ticks);
-    bool at_wrap = false;
     lease.semaphore = index;
-    const std::uint32_t start = habit.slot < info.range.capacity ? habit.slot : habit.slot % info.range.capacity;
-    bool taken = take_slot(home, info.range.first + start, identity, until, d, coarse, habit.tid, lease, at_wrap);
-    if (!taken) [[unlikely]] {
-        int misses = 0;
-        taken = hints(home.view(), info.range).each(start, [&](std::uint32_t s) {
-            if (take_slot(home, s, identity, until, d, coarse, habit.tid, lease, at_wrap)) {
-                habit.slot = s - info.range.first;
-                return true;
-            }
-            return ++misses > 64;  // too many hints that lead nowhere: the queue's lock clears them
-        });
-        if (lease.home == nullptr) return at_wrap || taken ? fast_result::must_queue : fast_result::none_open;
+    bool at_wrap = false;
+    if (habit.slot >= info.range.capacity ||
+        !take_slot(home, info.range.first + habit.slot, identity, until, d, coarse, habit.tid, lease, at_wrap)) [[unlikely]] {
+        const fast_result found = search_slots(home, info, identity, until, d, coarse, at_wrap, lease);
+        if (found != fast_result::taken) return found;
     }
     lease.seat = lease.slot - info.range.first;
-    if (hold_weight(lease.token, false) != 0) [[unlikely]] {  // the coarse clock would spoil the sample
-        const auto precise = static_cast<std::uint64_t>(os::now().time_since_epoch().count());
-        home.view().slot(lease.slot).acquired_ns.store(precise, std::memory_order_relaxed);
-    }
+    if (hold_weight(lease.token, false) != 0) [[unlikely]] note_precise_start(home, lease);
     return fast_result::taken;
 }
 

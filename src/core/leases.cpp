@@ -29,15 +29,38 @@ bool same_token(const layout::slot& slot, slot_word word, const lease_record& le
 
 }  // namespace
 
-thread_habits& habits(std::uint64_t identity) noexcept {
-    [[gnu::tls_model("initial-exec")]] thread_local thread_habits mine;
-    if (mine.identity != identity) [[unlikely]] {
-        mine.tid = os::thread_identity::current().tid();
-        // Threads start at places of their own, so that those who do not compete for the last permit share no line.
-        if (mine.identity == 0) mine.slot = mine.tid * 0x9e3779b1U >> 8;
-        mine.identity = identity;
-    }
-    return mine;
+constinit thread_local thread_habits the_habits;
+
+void form_habits(std::uint64_t identity) noexcept {
+    thread_habits& mine = the_habits;
+    mine.tid = os::thread_identity::current().tid();
+    // Threads start at places of their own, so that those who do not compete for the last permit share no line.
+    if (mine.identity == 0) mine.slot = mine.tid * 0x9e3779b1U >> 8;
+    mine.identity = identity;
+}
+
+fast_result search_slots(attachment& home, const semaphore_info& info, std::uint64_t identity, layout::tick until, const description& d,
+                         os::instant now, bool at_wrap, lease_record& lease) noexcept {
+    thread_habits& habit = habits(identity);
+    const std::uint32_t start = habit.slot % info.range.capacity;
+    constexpr int enough = 64;  // hints that lead nowhere: the queue's lock clears them
+    int misses = 0;
+    bool gave_up = false;
+    hints(home.view(), info.range).each(start, [&](std::uint32_t s) {
+        if (take_slot(home, s, identity, until, d, now, habit.tid, lease, at_wrap)) {
+            habit.slot = s - info.range.first;
+            return true;
+        }
+        gave_up = ++misses > enough;
+        return gave_up;
+    });
+    if (lease.home != nullptr) return fast_result::taken;
+    return at_wrap || gave_up ? fast_result::must_queue : fast_result::none_open;
+}
+
+void note_precise_start(attachment& home, const lease_record& lease) noexcept {
+    const auto precise = static_cast<std::uint64_t>(os::now().time_since_epoch().count());
+    home.view().slot(lease.slot).acquired_ns.store(precise, relaxed);
 }
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept {
