@@ -80,6 +80,10 @@ enum class patience : std::uint8_t { none, bounded, endless };
            fast_result::taken;
 }
 
+// Apart, so that the fast path makes no room for options.
+[[gnu::noinline, gnu::cold]] lease acquire_slowly(semaphore& s) { return s.acquire(acquire_options{}); }
+[[gnu::noinline, gnu::cold]] std::optional<lease> try_acquire_slowly(semaphore& s) { return s.try_acquire(acquire_options{}); }
+
 // When the first try has not taken a permit.
 [[gnu::noinline]] wait_result take_slowly(attachment& home, std::uint32_t index, std::uint64_t identity, const acquire_options& options,
                                           patience how, deadline until, fast_result fast, const core::description& what,
@@ -127,15 +131,15 @@ wait_result take(attachment* home, std::uint32_t index, const acquire_options& o
 }  // namespace
 
 lease semaphore::acquire() {
-    lease result;
-    if (take_at_once(home_.get(), index_, lease_access::record(result))) [[likely]] return result;
-    return acquire(acquire_options{});
+    lease result;  // the one thing that is returned, so that it is filled where the caller wants it
+    if (!take_at_once(home_.get(), index_, lease_access::record(result))) [[unlikely]] result = acquire_slowly(*this);
+    return result;
 }
 
 std::optional<lease> semaphore::try_acquire() {
     std::optional<lease> result(std::in_place);
-    if (take_at_once(home_.get(), index_, lease_access::record(*result))) [[likely]] return result;
-    return try_acquire(acquire_options{});
+    if (!take_at_once(home_.get(), index_, lease_access::record(*result))) [[unlikely]] result = try_acquire_slowly(*this);
+    return result;
 }
 
 lease semaphore::acquire(const acquire_options& options, std::error_code& ec) noexcept {

@@ -31,17 +31,14 @@ constexpr std::uint32_t hold_weight(std::uint64_t token, bool queued) noexcept {
     return queued || token <= 64 ? 1 : token % 64 == 0 ? 64 : 0;
 }
 
+void set_label(layout::slot& slot, std::string_view label) noexcept;
 [[gnu::always_inline]] inline void describe(layout::slot& slot, layout::slot_word word, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
     constexpr auto relaxed = std::memory_order_relaxed;
     slot.acquired_ns.store(static_cast<std::uint64_t>(acquired.time_since_epoch().count()), relaxed);
     slot.ttl_ticks.store(d.ttl_ticks, relaxed);
     slot.tid.store(tid, relaxed);
     slot.tenant.store(d.tenant, relaxed);
-    if (!d.label.empty()) {
-        slot.label.store(d.label);
-    } else if (slot.label.words[0].load(relaxed) != 0) {
-        slot.label.words[0].store(0, relaxed);
-    }
+    if (!d.label.empty() || slot.label.words[0].load(relaxed) != 0) [[unlikely]] set_label(slot, d.label);
     slot.tag.store(word.seq, std::memory_order_release);  // a reader that sees this tag sees the description, or a later one
 }
 

@@ -58,6 +58,8 @@ fast_result search_slots(attachment& home, const semaphore_info& info, std::uint
     return at_wrap || gave_up ? fast_result::must_queue : fast_result::none_open;
 }
 
+void set_label(layout::slot& slot, std::string_view label) noexcept { slot.label.store(label); }
+
 void note_precise_start(attachment& home, const lease_record& lease) noexcept {
     const auto precise = static_cast<std::uint64_t>(os::now().time_since_epoch().count());
     home.view().slot(lease.slot).acquired_ns.store(precise, relaxed);

@@ -99,9 +99,8 @@ TEST(SemtopRender, ShowsASegmentThatCannotBeReadAsALine) {
               R"(
 segment quiet: 0 semaphores, 0 processes, 1.2 MiB, up 2h05m, took back 1 permit
 
-segment torn: cannot be read (segment_truncated): segment "torn": the file is
-    shorter than its header says; remove it when no process uses it any more,
-    and create it again
+segment torn: cannot be read (segment_truncated): the file is shorter than its
+    header says; remove it when no process uses it any more, and create it again
 )");
 }
 

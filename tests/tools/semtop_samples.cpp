@@ -219,13 +219,12 @@ semtop::snapshot broken_snapshot() {
     result.taken = std::chrono::system_clock::time_point{1'700'000'000s};
     auto quiet = sampled(empty_segment("quiet"));
     quiet.reaped = 1;
-    result.segments = {
-        std::move(quiet),
-        {.name = "torn",
-         .reaped = 0,
-         .contents = semtop::failure{"segment_truncated",
-                                     "segment \"torn\": the file is shorter than its header says; remove it when "
-                                     "no process uses it any more, and create it again"}}};
+    result.segments = {std::move(quiet),
+                       {.name = "torn",
+                        .reaped = 0,
+                        .contents = semtop::failure{"segment_truncated",
+                                                    "the file is shorter than its header says; remove it when "
+                                                    "no process uses it any more, and create it again"}}};
     return result;
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 failure describe(const std::system_error& error) {
     const bool ours = error.code().category() == error_category();
-    return {ours ? name_of(static_cast<errc>(error.code().value())) : "system_error", error.what()};
+    return {ours ? name_of(static_cast<errc>(error.code().value())) : "system_error", error.code().message()};
 }
 
 std::uint64_t taken_back(const segment_snapshot& segment) noexcept {

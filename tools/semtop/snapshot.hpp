@@ -15,7 +15,7 @@ namespace shmsem::semtop {
 /// Why a segment could not be read.
 struct failure {
     std::string code;     ///< the word for the error, as name_of(errc) gives it; "system_error" for any other
-    std::string message;  ///< untrusted: names the segment
+    std::string message;  ///< what is wrong and what to do, without the name and the code
 };
 
 struct segment_sample {
