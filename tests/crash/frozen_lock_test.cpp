@@ -1,0 +1,203 @@
+#include <string>
+
+#include "crash/actors.hpp"
+#include "os/testing.hpp"
+
+// A process stopped inside the critical section: calls with deadlines time out, calls that need not wait do not, and service
+// goes on when it does, or when it is killed.
+
+namespace shmsem::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+enum class ending { goes_on, is_killed };
+
+struct freeze {
+    const char* point;
+    ending end;
+};
+
+std::string name_of(const ::testing::TestParamInfo<freeze>& info) {
+    std::string name = std::string("At_") + info.param.point;
+    name[name.find('.')] = '_';
+    return name + (info.param.end == ending::goes_on ? "_AndGoesOn" : "_AndIsKilled");
+}
+
+class FrozenInTheLock : public ::testing::TestWithParam<freeze> {
+   protected:
+    void end(child& frozen) const {
+        if (GetParam().end == ending::is_killed) {
+            EXPECT_TRUE(frozen.kill());
+        } else {
+            frozen.cont();
+            EXPECT_EQ(frozen.wait_exit(), 0);
+        }
+    }
+
+    /// A releaser that stops while it serves the queue.
+    child stopped_releaser() const {
+        return fork_child([this] {
+            segment home = set.open();
+            lease mine = home.find(scene::permits).acquire();
+            holds->raise();
+            go->wait();
+            os::testing::stop_at(GetParam().point);
+            EXPECT_TRUE(mine.release());
+        });
+    }
+
+    scene set{unexpiring(2)};
+    shared<flag> holds;
+    shared<flag> go;
+};
+
+TEST_P(FrozenInTheLock, LetsCallersTimeOutAndServesThemAfterwards) {
+    watchdog guard{120s};
+    auto frozen = stopped_releaser();
+    holds->wait();
+    waiter due(set, 2);
+    go->raise();
+    ASSERT_TRUE(frozen.wait_stopped());
+
+    in_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        const auto start = std::chrono::steady_clock::now();
+        std::error_code ec;
+        EXPECT_FALSE(permits.try_acquire_for(200ms, {.permits = 2}, ec));
+        EXPECT_FALSE(ec) << ec.message();
+        EXPECT_GE(std::chrono::steady_clock::now() - start, 200ms);
+        EXPECT_FALSE(permits.try_acquire_until(start, {.permits = 2}));
+    });
+
+    end(frozen);
+    EXPECT_TRUE(due.granted());
+    due.done();
+    expect_whole(set);
+}
+
+TEST_P(FrozenInTheLock, DoesNotHangAHolderThatReleases) {
+    watchdog guard{120s};
+    holder other(set);
+    auto frozen = stopped_releaser();
+    holds->wait();
+    waiter first(set);
+    waiter second(set);
+    go->raise();
+    ASSERT_TRUE(frozen.wait_stopped());
+    other.let_go();
+    end(frozen);
+    EXPECT_TRUE(first.granted());
+    EXPECT_TRUE(second.granted());
+    EXPECT_LT(first.got().ticket, second.got().ticket);
+    first.done();
+    second.done();
+    expect_whole(set);
+}
+
+TEST_P(FrozenInTheLock, LetsAWaiterInTheQueueTimeOut) {
+    watchdog guard{120s};
+    auto frozen = stopped_releaser();
+    holds->wait();
+    shared<flag> in_time;
+    waiter due(set, 2);
+    auto impatient = fork_child([&] {
+        segment home = set.open();
+        std::error_code ec;
+        EXPECT_FALSE(home.find(scene::permits).try_acquire_for(500ms * slowness, {.permits = 2}, ec));
+        EXPECT_FALSE(ec) << ec.message();
+    });
+    ASSERT_TRUE(set.queued(2));
+    go->raise();
+    ASSERT_TRUE(frozen.wait_stopped());
+    EXPECT_EQ(impatient.wait_exit(), 0);
+    end(frozen);
+    EXPECT_TRUE(due.granted());
+    due.done();
+    expect_whole(set);
+}
+
+TEST_P(FrozenInTheLock, DoesNotHinderALookOrAnUnrelatedSemaphore) {
+    watchdog guard{120s};
+    auto frozen = stopped_releaser();
+    holds->wait();
+    waiter due(set, 2);
+    go->raise();
+    ASSERT_TRUE(frozen.wait_stopped());
+    EXPECT_EQ(set.look().name, scene::permits);
+    in_child([&] {
+        segment home = set.open();
+        EXPECT_EQ(home.inspect().semaphores.size(), 1U);
+        (void)home.find(scene::permits).stats();
+        auto other = home.semaphore("other", unexpiring(1));
+        lease mine = other.acquire();
+        EXPECT_TRUE(mine.release());
+    });
+    end(frozen);
+    EXPECT_TRUE(due.granted());
+    due.done();
+    expect_whole(set);
+}
+
+constexpr const char* points[] = {"lock.taken",     "grant.before_commit", "grant.after_commit", "grant.marked",
+                                  "grant.unlinked", "grant.before_wake",   "lock.before_release"};
+
+std::vector<freeze> freezes() {
+    std::vector<freeze> all;
+    for (const char* point : points) {
+        all.push_back({point, ending::goes_on});
+        all.push_back({point, ending::is_killed});
+    }
+    return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(EachStep, FrozenInTheLock, ::testing::ValuesIn(freezes()), name_of);
+
+TEST(FrozenWaiterInTheLock, KilledThereLeavesTheQueueInOrder) {
+    watchdog guard{120s};
+    scene set;
+    holder first(set);
+    waiter ahead(set);
+    auto frozen = fork_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        os::testing::stop_at("wait.enqueued");
+        (void)permits.acquire();
+    });
+    ASSERT_TRUE(frozen.wait_stopped());
+    in_child([&] {
+        segment home = set.open();
+        EXPECT_FALSE(home.find(scene::permits).try_acquire_for(100ms));
+    });
+    EXPECT_TRUE(frozen.kill());
+    waiter behind(set, 1, standing::served_at_once);
+    first.let_go();
+    EXPECT_TRUE(ahead.granted());
+    ahead.done();
+    EXPECT_TRUE(behind.granted());
+    behind.done();
+    expect_whole(set);
+}
+
+TEST(FrozenInTheDirectory, LetsThoseWhoNeedNoNewSemaphoreWork) {
+    watchdog guard{120s};
+    scene set;
+    auto frozen = fork_child([&] {
+        segment home = set.open();
+        os::testing::stop_at("directory.making");
+        (void)home.semaphore("second", unexpiring(1));
+    });
+    ASSERT_TRUE(frozen.wait_stopped());
+    expect_served(set);
+    EXPECT_TRUE(frozen.kill());
+    in_child([&] {
+        segment home = set.open();
+        lease mine = home.semaphore("second", unexpiring(1)).acquire();
+        EXPECT_TRUE(mine.release());
+    });
+    expect_whole(set);
+}
+
+}  // namespace
+}  // namespace shmsem::test
