@@ -47,7 +47,7 @@ enum class renewal : std::uint8_t {
 
 enum class order : std::uint8_t {
     fifo = 0,        ///< strict: nobody overtakes a waiter
-    throughput = 1,  ///< a newcomer may take a permit that comes free, until a waiter has waited 1 ms; then strict hand-off
+    throughput = 1,  ///< a newcomer may take a permit that comes free, until the first waiter has waited 1 ms; then as fifo
 };
 
 enum class kind : std::uint8_t { leased = 0, ownerless = 1 };

@@ -16,9 +16,30 @@ using layout::transit;
 
 namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
-}
+constexpr os::nanoseconds barging_limit{1'000'000};
+}  // namespace
 
 void wait_queue::dispatch() noexcept {
+    serve_all();
+    if (info_.order == order::throughput) hurry_if_first_waits_long();
+}
+
+// Throughput order: newcomers may take what comes free, but not for ever. Whoever stands first for a millisecond closes the gate.
+void wait_queue::hurry_if_first_waits_long() noexcept {
+    const std::uint32_t n = block_.head.load(relaxed);
+    bool long_enough = false;
+    if (view_.has_node(n)) {
+        const os::instant since{os::nanoseconds{static_cast<std::int64_t>(view_.node(n).enqueued_ns.load(relaxed))}};
+        long_enough = os::now() - since >= barging_limit;
+    }
+    if (long_enough) {
+        block_.gate.fetch_or(layout::gate::strict, std::memory_order_seq_cst);
+    } else {
+        block_.gate.fetch_and(~layout::gate::strict, std::memory_order_seq_cst);
+    }
+}
+
+void wait_queue::serve_all() noexcept {
     // Before looking at slots: who opens one from now on raises the flag again.
     const std::uint64_t gate = block_.gate.fetch_and(~layout::gate::dispatch_wanted, std::memory_order_seq_cst);
     if ((gate & layout::gate::dispatch_wanted) != 0) take_out_abandoned();

@@ -47,6 +47,8 @@ class wait_queue {
     void wake_granted() noexcept;
 
    private:
+    void serve_all() noexcept;
+    void hurry_if_first_waits_long() noexcept;
     void take_out_abandoned() noexcept;
     bool take_out_front(std::uint32_t node, layout::node_word word) noexcept;
     bool serve_leased(std::uint32_t node, layout::node_word word) noexcept;
