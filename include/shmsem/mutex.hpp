@@ -43,7 +43,7 @@ class SHMSEM_API mutex {
 
     /// True while the calling thread holds it and the lease has not been lost.
     [[nodiscard]] bool owned() const noexcept;
-    /// Fencing token of the calling thread's hold; 0 when it holds nothing.
+    /// Fencing token of the calling thread's hold; 0 when it holds nothing, or has lost it.
     [[nodiscard]] std::uint64_t token() const noexcept;
 
    private:

@@ -61,7 +61,7 @@ enum class if_different : std::uint8_t {
 
 struct semaphore_options {
     std::int64_t permits = 1;                     ///< at least 1
-    std::int64_t max_permits = 0;                 ///< how far it can be resized; 0: twice `permits`
+    std::int64_t max_permits = 0;                 ///< how far it can be resized; 0: twice `permits`, as far as there is room
     duration ttl = std::chrono::seconds{30};      ///< > 0, or `forever`
     shmsem::renewal renewal = shmsem::renewal::automatic;
     duration max_hold = forever;                  ///< > 0; caps either kind of renewal

@@ -73,7 +73,7 @@ bool mutex::owned() const noexcept {
 }
 
 std::uint64_t mutex::token() const noexcept {
-    return state_->guarded([&] { return state_->mine() ? state_->held.token() : 0; });
+    return state_->guarded([&] { return state_->mine() && state_->held.valid() ? state_->held.token() : 0; });
 }
 
 }  // namespace shmsem

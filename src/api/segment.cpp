@@ -58,6 +58,7 @@ core::semaphore_plan plan_of(const semaphore_options& o, std::error_code& ec) no
             .renewal = o.renewal,
             .permits = static_cast<std::uint32_t>(o.permits),
             .capacity = static_cast<std::uint32_t>(o.max_permits != 0 ? o.max_permits : std::min(2 * o.permits, most)),
+            .least_capacity = static_cast<std::uint32_t>(std::max(o.permits, o.max_permits)),
             .ttl_ticks = shorter(ticks_or_none(o.ttl), ticks_or_none(o.max_hold)),
             .max_hold_ticks = ticks_or_none(o.max_hold),
             .max_waiters = o.max_waiters};
@@ -109,7 +110,7 @@ shmsem::semaphore semaphore_in(const std::shared_ptr<core::attachment>& home, co
     if (ec || made || options.if_different == if_different::adopt) return handle;
     if (options.if_different == if_different::resize) {
         if (handle.permits() != plan.permits) handle.resize(options.permits, ec);
-        return handle;
+        return ec ? shmsem::semaphore{} : handle;
     }
     const std::string words = difference(*home, index, options, plan);
     if (words.empty()) return handle;
@@ -128,8 +129,8 @@ ownerless_semaphore ownerless_in(const std::shared_ptr<core::attachment>& home, 
     if (!layout::valid_name(name)) ec = errc::invalid_name;
     if (ec) return {};
     const core::semaphore_plan plan{.kind = kind::ownerless, .order = {}, .renewal = {}, .permits = static_cast<std::uint32_t>(o.initial),
-                                    .capacity = static_cast<std::uint32_t>(o.max), .ttl_ticks = 0, .max_hold_ticks = 0,
-                                    .max_waiters = o.max_waiters};
+                                    .capacity = static_cast<std::uint32_t>(o.max), .least_capacity = 0, .ttl_ticks = 0,
+                                    .max_hold_ticks = 0, .max_waiters = o.max_waiters};
     bool made = false;
     const std::uint32_t index = home->writable() ? core::find_or_make_semaphore(*home, name, plan, made, ec)
                                                  : core::find_semaphore(*home, name, ec);

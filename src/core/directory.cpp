@@ -77,11 +77,14 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
     const ends e = end_of_slots(home);
     layout::slot_range range{};
     if (leased) {
-        if (e.slots + plan.capacity > home.view().sizes().permits) {
+        const std::uint64_t room = home.view().sizes().permits - std::min<std::uint64_t>(e.slots, home.view().sizes().permits);
+        if (room < plan.least_capacity) {
             ec = errc::too_many_permits;
             return layout::none;
         }
-        range = {.first = static_cast<std::uint32_t>(e.slots), .capacity = plan.capacity, .first_hint = static_cast<std::uint32_t>(e.hints)};
+        range = {.first = static_cast<std::uint32_t>(e.slots),
+                 .capacity = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, plan.capacity)),
+                 .first_hint = static_cast<std::uint32_t>(e.hints)};
     }
     layout::semaphore_block& block = home.view().semaphore(index);
     block.state.store(raw(directory_state::making), relaxed);

@@ -13,7 +13,8 @@ struct semaphore_plan {
     shmsem::order order{};
     shmsem::renewal renewal{};
     std::uint32_t permits = 0;   // leased: open at first; ownerless: the initial count
-    std::uint32_t capacity = 0;  // leased: slots; ownerless: the maximum
+    std::uint32_t capacity = 0;  // leased: slots, if there is room for so many; ownerless: the maximum
+    std::uint32_t least_capacity = 0;
     std::uint32_t ttl_ticks = 0;
     std::uint32_t max_hold_ticks = 0;
     std::uint32_t max_waiters = 0;

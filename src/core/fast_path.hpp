@@ -92,7 +92,8 @@ void note_precise_start(attachment& home, const lease_record& lease) noexcept;
     const thread_habits& habit = habits(identity);
     const os::instant coarse = os::coarse_now();
     layout::tick until{};
-    if (d.ttl_ticks != 0) until = layout::tick_clock::after(home.clock().at(coarse), d.ttl_ticks);
+    // One tick more, because the coarse clock lags by less than that: no lease ends before its ttl.
+    if (d.ttl_ticks != 0) until = layout::tick_clock::after(home.clock().at(coarse), d.ttl_ticks + 1);
     lease.semaphore = index;
     bool at_wrap = false;
     if (habit.slot >= info.range.capacity ||

@@ -64,6 +64,8 @@ demo_result run_demo(const std::vector<std::string>& arguments, const std::funct
     const shared<std::atomic<pid_t>> pid;
     demo_result result{run_tool("shmsem_demo", arguments,
                                 [&] {
+                                    // As for the tests themselves: its workers are forked while it has threads.
+                                    ::setenv("TSAN_OPTIONS", "die_after_fork=0:report_thread_leaks=0", 0);
                                     *pid = ::getpid();
                                     if (prepare) prepare();
                                 }),
@@ -229,6 +231,7 @@ TEST_P(DemoInterrupted, EndsItsWorkersAndRemovesItsSegment) {
     for (int i = 0; i < 64; ++i) fs::resize_file(dir.write(std::to_string(i), ""), 1ULL << 36);
     const std::string program = std::string(SHMSEM_BIN_DIR) + "/shmsem_demo";
     auto demo = fork_child([&] {
+        ::setenv("TSAN_OPTIONS", "die_after_fork=0:report_thread_leaks=0", 0);
         ::execl(program.c_str(), "shmsem_demo", dir.path().c_str(), "--quiet", nullptr);
         return 127;
     });

@@ -95,7 +95,7 @@ class job {
             run_round(table);
             if (interrupted_ != 0) return {};
             if (outcome_.rounds == 1) write_results(table);
-        } while (kills_left() > 0 && outcome_.rounds < most_rounds);
+        } while (kills_left() > 0 && outcome_.failed == 0 && outcome_.rounds < most_rounds);
         outcome_.elapsed = std::chrono::steady_clock::now() - begin;
         progress_.finish();
         take_stock();
