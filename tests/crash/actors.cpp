@@ -1,5 +1,6 @@
 #include "crash/actors.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <string>
 
@@ -31,8 +32,15 @@ void holder::let_go() {
     EXPECT_EQ(process.wait_exit(), 0);
 }
 
+namespace {
+bool waits(const scene& where, pid_t pid) {
+    const auto waiters = where.look().waiters;
+    return std::any_of(waiters.begin(), waiters.end(),
+                       [&](const waiter_info& one) { return one.pid == static_cast<std::uint32_t>(pid); });
+}
+}  // namespace
+
 waiter::waiter(const scene& where, std::int64_t permits, standing as) {
-    const std::uint32_t before = where.look().stats.waiting;
     process = fork_child([&] {
         segment home = where.open();
         std::error_code ec;
@@ -48,7 +56,8 @@ waiter::waiter(const scene& where, std::int64_t permits, standing as) {
         EXPECT_TRUE(mine->release());
     });
     if (as == standing::queued) {
-        EXPECT_TRUE(where.queued(before + 1));
+        // Not by the number of waiters, from which dead ones may be going.
+        EXPECT_TRUE(eventually([&] { return waits(where, process.pid()); }));
     }
 }
 

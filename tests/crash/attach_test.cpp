@@ -1,5 +1,7 @@
 #include <deque>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "crash/actors.hpp"
 #include "support/clock_shift.hpp"
@@ -101,6 +103,32 @@ TEST(KilledAttached, AnyNumberOfProcessesOneAfterTheOtherGiveTheirPlacesBack) {
     for (std::uint32_t i = 0; i < 4 * kPlaces; ++i) {
         holder dies(set);
         EXPECT_TRUE(dies.process.kill());
+    }
+    expect_whole(set);
+}
+
+TEST(FirstUse, ByManyThreadsAtOnceAttachesTheProcessOnce) {
+    watchdog guard{120s};
+    const scene set(unexpiring(4), few_places);
+    for (int i = 0; i < rounds(100) && !::testing::Test::HasFailure(); ++i) {
+        in_child([&] {
+            segment home = set.open();
+            auto permits = home.find(scene::permits);
+            barrier start(4);
+            std::vector<std::thread> threads;
+            for (int k = 0; k < 4; ++k) {
+                threads.emplace_back([&] {
+                    start.arrive_and_wait();
+                    for (int n = 0; n < 20; ++n) {
+                        lease mine = permits.acquire();
+                        mine.on_lost([] {});
+                        EXPECT_TRUE(mine.release());
+                    }
+                });
+            }
+            for (auto& thread : threads) thread.join();
+            EXPECT_EQ(home.inspect().processes.size(), 1U);
+        });
     }
     expect_whole(set);
 }
