@@ -77,7 +77,10 @@ bool releaser_can_overtake_a_waiter(int attempts) {
     for (int i = 0; i < attempts; ++i) {
         asked_again->lower();
         round_begins->arrive_and_wait();
-        if (!eventually([&] { return peer.has_waiter(waiter.pid()); })) break;
+        if (!eventually([&] { return peer.has_waiter(waiter.pid()); })) {
+            ADD_FAILURE() << "nobody waits";
+            break;
+        }
         peer.give();
         if (peer.try_take()) return true;
         asked_again->raise();
