@@ -33,6 +33,8 @@ static_assert(std::is_trivially_copyable_v<detached_lease>);
 ///
 /// Move-only; the destructor releases. Not thread-safe as an object (like std::unique_lock), but any thread of the
 /// process may be the one that uses it. In a forked child the copy is inert: it is not valid, and releases nothing (I7).
+/// It may outlive every handle of its segment; but while the last handle is being destroyed no other thread may be using
+/// a lease of that segment.
 class SHMSEM_API lease {
    public:
     lease() noexcept = default;
@@ -89,7 +91,7 @@ class SHMSEM_API lease {
     [[nodiscard]] std::uint64_t ticket() const noexcept { return record_.ticket; }
 
     /// Calls `callback` once, from the background thread, when the lease is found to be lost or expired. It must neither
-    /// throw nor block for long, and must not destroy the last handle of the segment.
+    /// throw, block for long, nor call exec.
     /// @throws shmsem::error errc::lease_lost when it is lost already
     void on_lost(std::function<void()> callback);
     /// A token whose stop is requested when the lease is lost.

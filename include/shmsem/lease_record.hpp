@@ -12,6 +12,7 @@ class attachment;
 struct permit {
     std::uint32_t slot = 0;
     std::uint64_t word = 0;
+    std::uint64_t token = 0;
 };
 
 /// What a lease object knows: private memory, so it is trusted. Internal; here so that the fast path fills it in place.

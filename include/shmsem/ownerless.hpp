@@ -91,6 +91,8 @@ duration bounded(const std::chrono::duration<Rep, Period>& timeout) {
 
 /// std::counting_semaphore, first come first served, and shared with forked children; a second constructor gives it a name
 /// in a segment, so that unrelated processes can use it. Code written against std compiles and behaves unchanged.
+///
+/// A process and the children that it forks have room for 4096 unnamed ones together; one whose maker is killed stays.
 template <std::ptrdiff_t LeastMaxValue = INT_MAX>
 class counting_semaphore {
     static_assert(LeastMaxValue >= 0 && LeastMaxValue <= INT_MAX);

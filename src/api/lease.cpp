@@ -63,13 +63,13 @@ std::stop_token lease::lost_token() {
 }
 
 detached_lease lease::detach() noexcept {
-    if (!core::intact(record_)) {  // lost, or inherited: what cannot be released cannot be handed on
+    if (record_.home == nullptr) return {};
+    if (watched_ != 0 && core::ours(record_)) record_.home->keeper()->forget(watched_);
+    watched_ = 0;
+    if (!core::detach(record_)) {  // lost, or inherited: what cannot be released cannot be handed on
         (void)release();
         return {};
     }
-    if (watched_ != 0) record_.home->keeper()->forget(watched_);
-    watched_ = 0;
-    core::mark_detached(record_);
     const detached_lease out{.segment_id = record_.home->id(), .semaphore = record_.semaphore, .slot = record_.slot,
                              .word = record_.word, .token = record_.token, .permits = record_.permits, .reserved = 0};
     record_.home = nullptr;

@@ -5,21 +5,38 @@
 #include <atomic>
 #include <thread>
 
+#include "os/thread_identity.hpp"
+
 namespace shmsem {
 
 struct mutex::state {
     shmsem::semaphore permit;
     // The hold of the thread that locked last. Another thread's lock may follow an expired hold, so both sides look here.
-    mutable std::atomic_flag busy;
-    std::thread::id owner;
-    lease held;
+    mutable std::atomic<std::uint64_t> busy{0};  // the incarnation of the process, one of whose threads is looking
+    mutable std::thread::id owner;
+    mutable lease held;
 
     template <class Body>
     auto guarded(Body&& body) const noexcept {
-        while (busy.test_and_set(std::memory_order_acquire)) ::sched_yield();
+        const std::uint64_t us = os::process_incarnation();
+        for (std::uint64_t seen = 0; !busy.compare_exchange_weak(seen, us, std::memory_order_acquire);) {
+            if (seen == 0 || seen == us) {
+                if (seen == us) ::sched_yield();
+                seen = 0;
+                continue;
+            }
+            // A thread of our parent's was looking when we were forked; it is not here to finish.
+            if (busy.compare_exchange_strong(seen, us, std::memory_order_acquire)) {
+                lease inherited;
+                inherited.swap(held);
+                owner = {};
+                break;
+            }
+            seen = 0;
+        }
         struct clearing {
-            std::atomic_flag& flag;
-            ~clearing() { flag.clear(std::memory_order_release); }
+            std::atomic<std::uint64_t>& flag;
+            ~clearing() { flag.store(0, std::memory_order_release); }
         } const at_end{busy};
         return body();
     }

@@ -1,7 +1,5 @@
 #include "shmsem/ownerless.hpp"
 
-#include <unistd.h>
-
 #include "api/access.hpp"
 #include "core/acquire.hpp"
 #include "core/directory.hpp"
@@ -108,10 +106,9 @@ namespace detail {
 std::uint64_t this_process() noexcept { return os::process_incarnation(); }
 
 ownerless_semaphore make_unnamed(std::int64_t initial, std::int64_t max) {
-    static std::atomic<std::uint64_t> last{0};
     const unnamed_home& unnamed = the_unnamed();
     if (unnamed.error) api::fail(unnamed.error, "unnamed semaphores");
-    const std::string name = std::to_string(::getpid()) + "." + std::to_string(last.fetch_add(1) + 1);
+    const std::string name = std::to_string(unnamed.home->view().header().unnamed_made.fetch_add(1) + 1);
     segment home = core::handle_access::make_segment(unnamed.home);
     return home.ownerless(name, {.initial = initial, .max = max, .max_waiters = 0, .if_different = if_different::fail});
 }

@@ -160,20 +160,26 @@ bool remove_file(const std::string& name, bool only_if_unused, std::error_code& 
         ec = errc::invalid_name;
         return false;
     }
-    if (only_if_unused) {
-        std::error_code unreadable;  // what cannot be opened is used by nobody
-        const layout::mapping m = layout::open_segment(name, false, unreadable);
-        if (!unreadable && attached_to(m.view) != 0) {
-            ec = errc::segment_in_use;
-            return false;
-        }
-    }
-    os::shm_file file;
+    os::shm_file file;  // opened before it is looked at: should the name change hands meanwhile, unlink_as() leaves it alone
     int error = os::shm_file::open(layout::file_of(name), false, file);
+    if (error == 0 && only_if_unused) {
+        std::error_code unreadable;
+        const layout::mapping m = layout::open_segment(name, false, unreadable);
+        // What is no segment is used by nobody; what we merely cannot read may well be.
+        const bool nobodys = unreadable == errc::segment_half_made || unreadable == errc::segment_truncated ||
+                             unreadable == errc::segment_corrupt || unreadable == errc::segment_foreign;
+        if (!unreadable && attached_to(m.view) != 0) ec = errc::segment_in_use;
+        if (unreadable && !nobodys) ec = unreadable == errc::segment_not_found ? std::error_code{} : unreadable;
+        if (ec || unreadable == errc::segment_not_found) return false;
+    }
     if (error == 0) error = file.unlink_as(layout::file_of(name));
     if (error == 0) return true;
-    if (error != ENOENT) {
-        ec = error == EACCES || error == EPERM ? make_error_code(errc::segment_permission) : std::error_code(error, std::system_category());
+    if (error == EACCES || error == EPERM) {
+        ec = errc::segment_permission;
+    } else if (error == ETIMEDOUT) {
+        ec = errc::timed_out;
+    } else if (error != ENOENT) {
+        ec = {error, std::system_category()};
     }
     return false;
 }

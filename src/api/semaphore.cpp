@@ -46,8 +46,11 @@ bool prepare(attachment& home, const semaphore_info& info, std::uint32_t index, 
         what.ttl_ticks = shorter(ttl, info.max_hold_ticks);
         home.note_ttl(what.ttl_ticks);
         std::uint32_t shortest = block.shortest_ttl.load(relaxed);
-        while (what.ttl_ticks != 0 && (shortest == 0 || what.ttl_ticks < shortest) &&
-               !block.shortest_ttl.compare_exchange_weak(shortest, what.ttl_ticks)) {
+        while (what.ttl_ticks != 0 && (shortest == 0 || what.ttl_ticks < shortest)) {
+            if (!block.shortest_ttl.compare_exchange_weak(shortest, what.ttl_ticks)) continue;
+            // Those who wait have planned by the older one. This happens once for each new shortest.
+            for (layout::process_index p = 0; p < home.member().used(); ++p) home.member().poke(p);
+            break;
         }
     }
     what.label = o.label.substr(0, max_label_length);

@@ -15,6 +15,7 @@ using layout::slot_word;
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr os::nanoseconds stopped_waiters_grace{50'000'000};  // after its deadline a waiter leaves by itself, if it runs
 
 // A waiter node of ours, from the segment's pool. Dying with it claimed, its owner's reaper frees it.
 class claimed_node {
@@ -100,9 +101,13 @@ node_state sleep_until_served(claimed_node& mine, const wait_request& request, w
     for (;;) {
         // Before the state: a grant after this load changes the signal, and the sleep ends at once.
         const std::uint32_t seen = signal.load(std::memory_order_seq_cst);
-        const auto state = mine.state();
-        if (!state) return node_state::free;
-        if (*state != node_state::waiting) return *state;
+        const node_state state = mine.state().value_or(node_state::free);
+        if (state != node_state::waiting) {
+            // Stopped for so long after our deadline that we were taken out: as good as timed out.
+            const bool late = (state == node_state::abandoned || state == node_state::free) && os::now() >= request.until;
+            if (late) left = wait_result::timed_out;
+            return late ? node_state::abandoned : state;
+        }
         const bool stopped = request.stop.stop_requested();
         if (stopped || os::now() >= request.until) {
             if (!mine.abandon()) continue;
@@ -133,15 +138,22 @@ bool take_over(attachment& home, const semaphore_info& info, const claimed_node&
         if (!w.granted() || w.process != mine.word().process || slot.granted_to.load(relaxed) != mine.index()) continue;
         // Described before it is held, so that no renewal of a held slot goes by the last lease's ttl.
         describe(slot, w, request.what, granted, habits(identity).tid);
+        // Renewed or told to retire meanwhile, it is still the same grant; reaped and granted anew, it is another's.
+        const slot_word granted_to_us = w;
         bool held = false;
-        while (w.granted() && !(held = slot.word.compare_exchange_weak(bits, w.taken_over().pack()))) w = slot_word::unpack(bits);
+        while (w.granted() && w.same_lease(granted_to_us) &&
+               !(held = slot.word.compare_exchange_weak(bits, w.become(layout::slot_state::held).pack()))) {
+            w = slot_word::unpack(bits);
+        }
         if (!held) continue;
-        if (lease.all) lease.all[got] = {s, w.taken_over().pack()};
+        w = w.become(layout::slot_state::held);
+        const std::uint64_t token = token_of(slot.seq_high.load(std::memory_order_acquire), w);
+        if (lease.all) lease.all[got] = {s, w.pack(), token};
         if (got++ == 0) {
             lease.slot = s;
             lease.seat = s - range.first;
-            lease.word = w.taken_over().pack();
-            lease.token = token_of(slot.seq_high.load(std::memory_order_acquire), w);
+            lease.word = w.pack();
+            lease.token = token;
         }
     }
     lease.home = &home;
@@ -150,8 +162,8 @@ bool take_over(attachment& home, const semaphore_info& info, const claimed_node&
     lease.permits = got;
     if (got == request.permits) return true;
     for (std::uint32_t i = 0; i < got; ++i) {
-        const permit p = lease.all ? lease.all[i] : permit{lease.slot, lease.word};
-        (void)give_back(home, info, p.slot, p.word);
+        const permit p = lease.all ? lease.all[i] : permit{lease.slot, lease.word, lease.token};
+        (void)give_back(home, info, p.slot, p.word, p.token);
     }
     lease.home = nullptr;
     return false;
@@ -185,6 +197,8 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     node.tid.store(habits(identity).tid, relaxed);
     node.enqueued_ns.store(static_cast<std::uint64_t>(enqueued.time_since_epoch().count()), relaxed);
     node.label.store(request.what.label);
+    const os::instant given_up = os::after(std::max(request.until, enqueued), stopped_waiters_grace);
+    node.until_ns.store(static_cast<std::uint64_t>(given_up.time_since_epoch().count()), relaxed);
 
     bool full = false;
     const bool locked = under_lock(home, index, identity, request.lock_until, [&](wait_queue& queue) {

@@ -99,6 +99,7 @@ std::uint64_t attachment::join(std::error_code& ec) noexcept {
     const wiped_lock lock(member_.page().joining);
     if (const std::uint64_t mine = identity()) return mine;
     try {
+        keepers_.reserve(keepers_.size() + 1);
         auto fresh = std::make_unique<core::keeper>(*this);
         if ((ec = fresh->start())) return 0;
         keepers_.push_back(std::move(fresh));
@@ -120,17 +121,22 @@ bool attachment::ready(std::uint32_t index) noexcept {
     if (generation == 0) return false;
     if (info.generation.load(std::memory_order_acquire) == generation) return true;
     const wiped_lock lock(member_.page().reading_info);
-    if (info.generation.load(relaxed) == generation) return true;
-    info.kind = block.kind.load(relaxed) == 0 ? kind::leased : kind::ownerless;
+    const std::uint32_t known = info.generation.load(relaxed);
+    if (known == generation) return true;
+    const kind what = block.kind.load(relaxed) == 0 ? kind::leased : kind::ownerless;
+    const layout::slot_range range = layout::slots_of(view(), block);
+    if (what == kind::leased && range.capacity == 0) return false;
+    // Only ownerless semaphores are ever removed and made anew. Anything else is damage, and others may be reading what we know.
+    if (known != 0 && (info.kind == kind::leased || what == kind::leased)) return false;
+    info.kind = what;
     info.order = block.order.load(relaxed) == 0 ? order::fifo : order::throughput;
     info.renewal = block.renewal.load(relaxed) == 0 ? renewal::automatic : renewal::manual;
-    info.range = layout::slots_of(view(), block);
+    info.range = range;
     info.ttl_ticks = block.ttl_ticks.load(relaxed);
     info.max_hold_ticks = block.max_hold_ticks.load(relaxed);
     info.max_waiters = block.max_waiters.load(relaxed);
     info.max_count = block.max_count.load(relaxed);
     info.closed_gate = info.order == order::fifo ? layout::gate::count_mask : layout::gate::strict;
-    if (info.kind == kind::leased && info.range.capacity == 0) return false;
     info.generation.store(generation, std::memory_order_release);
     return true;
 }
@@ -181,7 +187,8 @@ void attachment::detach() noexcept {
 
 namespace {
 
-// The last handle is gone. If leases are still held they keep the attachment, until a later look finds none.
+// The last handle is gone. If leases are still held they keep the attachment, until a later look finds none; and the background
+// thread, which may end the process from a callback, does not end itself.
 void let_go(attachment* a) noexcept {
     registry& r = the_registry();
     {
@@ -189,7 +196,7 @@ void let_go(attachment* a) noexcept {
         const auto found = std::find_if(r.live.begin(), r.live.end(), [a](const auto& l) { return l.object == a; });
         if (found == r.live.end() || !found->handles.expired()) return;  // attach() has found a new use for it
         const std::uint64_t mine = a->identity();
-        if (mine != 0 && a->held_by(robust::index_in(mine)) != 0) return;
+        if (mine != 0 && (a->held_by(robust::index_in(mine)) != 0 || a->keeper()->runs_this())) return;
         r.live.erase(found);
     }
     a->detach();
@@ -199,14 +206,34 @@ void let_go(attachment* a) noexcept {
 
 }  // namespace
 
+namespace {
+
+// What all handles of an attachment share.
+struct handles_end {
+    attachment* object = nullptr;
+    handles_end() = default;
+    ~handles_end() {
+        if (object != nullptr) let_go(object);
+    }
+    handles_end(const handles_end&) = delete;
+    handles_end& operator=(const handles_end&) = delete;
+};
+
+}  // namespace
+
 std::shared_ptr<attachment> attach(layout::mapping&& m) {
     registry& r = the_registry();
+    const auto end = std::make_shared<handles_end>();  // outside the lock, which letting go takes too
+    const auto first_handle = [&end](attachment* a) {
+        end->object = a;
+        return std::shared_ptr<attachment>(end, a);
+    };
     const wiped_lock lock(r.page->busy);
     for (live_attachment& l : r.live) {
         const layout::mapping& have = l.object->mapping();
         if (have.device != m.device || have.inode != m.inode || have.writable != m.writable) continue;
         if (auto found = l.handles.lock()) return found;
-        std::shared_ptr<attachment> again(l.object, let_go);  // kept by leases alone until now
+        auto again = first_handle(l.object);  // kept by leases alone until now
         l.handles = again;
         return again;
     }
@@ -221,7 +248,7 @@ std::shared_ptr<attachment> attach(layout::mapping&& m) {
     }
     a->attach_to(std::move(m));
     r.live.reserve(r.all.size());
-    std::shared_ptr<attachment> fresh(a, let_go);
+    auto fresh = first_handle(a);
     r.live.push_back({a, fresh});
     return fresh;
 }

@@ -87,6 +87,13 @@ bool wait_queue::take_out_front(std::uint32_t n, node_word word) noexcept {
         if (node.word.compare_exchange_strong(bits, word.as(node_state::claimed).pack())) unlink(n);
         return true;
     }
+    // A waiter that is stopped cannot leave by itself, and must not hold up those behind it.
+    if (node.until_ns.load(relaxed) <= static_cast<std::uint64_t>(os::now().time_since_epoch().count())) {
+        if (node.word.compare_exchange_strong(bits, word.as(node_state::abandoned).pack())) {
+            remove_abandoned(n, word.as(node_state::abandoned));
+        }
+        return true;
+    }
     const std::uint32_t wanted = node.permits.load(relaxed);
     if (info_.kind == kind::leased && (wanted == 0 || wanted > block_.permits.load(relaxed))) {
         if (node.word.compare_exchange_strong(bits, word.as(node_state::refused).pack())) {
@@ -125,12 +132,12 @@ bool wait_queue::serve_leased(std::uint32_t n, node_word word) noexcept {
         return got == wanted;
     });
     if (got < wanted) {  // a newcomer that had seen an open gate took one meanwhile; there can be no more of those than threads
-        take_back(n);
+        take_back(n, word.process);
         return open_slots(wanted) >= wanted;
     }
     node.first_slot.store(first, relaxed);
     if (!mark_granted(n, word)) {
-        take_back(n);  // it left in this very moment
+        take_back(n, word.process);  // it left in this very moment
         return true;   // the next round takes it out
     }
     return true;
@@ -179,14 +186,14 @@ bool wait_queue::mark_granted(std::uint32_t n, node_word waiting) noexcept {
     return true;
 }
 
-// Opens every slot that is granted to the node, all of which this lock or a dead owner of it put there.
-void wait_queue::take_back(std::uint32_t n) noexcept {
+// Opens every slot that is granted to the node of that process, all of which this lock or a dead owner of it put there.
+void wait_queue::take_back(std::uint32_t n, layout::process_index p) noexcept {
     for (std::uint32_t i = 0; i < info_.range.capacity; ++i) {
         layout::slot& slot = view_.slot(info_.range.first + i);
         std::uint64_t bits = slot.word.load();
         slot_word w = slot_word::unpack(bits);
-        if (!w.granted() || slot.granted_to.load(relaxed) != n) continue;
-        while (w.granted() && !slot.word.compare_exchange_weak(bits, w.ended().pack())) w = slot_word::unpack(bits);
+        if (!w.granted() || w.process != p || slot.granted_to.load(relaxed) != n) continue;
+        while (w.granted() && w.process == p && !slot.word.compare_exchange_weak(bits, w.ended().pack())) w = slot_word::unpack(bits);
         hints_.set(info_.range.first + i);
     }
 }

@@ -44,6 +44,9 @@ void set_label(layout::slot& slot, std::string_view label) noexcept;
 
 enum class fast_result : std::uint8_t { taken, none_open, gate_closed, must_queue };
 
+/// Undoes an acquisition.
+void give_up_slot(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t s, layout::slot_word word) noexcept;
+
 /// Takes the slot if it is open. The token's high part is read before and after: equal, so seq has not wrapped in between.
 [[gnu::always_inline]] inline bool take_slot(attachment& home, std::uint32_t s, std::uint64_t identity, layout::tick until, const description& d,
                       os::instant now, std::uint32_t tid, lease_record& lease, bool& at_wrap) noexcept {
@@ -62,8 +65,7 @@ enum class fast_result : std::uint8_t { taken, none_open, gate_closed, must_queu
     if (!slot.word.compare_exchange_strong(bits, held.pack(), std::memory_order_seq_cst, std::memory_order_relaxed)) return false;
     os::kill_point("acquire.taken");
     if (slot.seq_high.load(std::memory_order_acquire) != high) [[unlikely]] {
-        std::uint64_t mine = held.pack();  // we slept through a wrap: no token would be right
-        slot.word.compare_exchange_strong(mine, held.ended().pack());
+        give_up_slot(home, lease.semaphore, identity, s, held);  // we slept through a wrap: no token would be right
         return false;
     }
     describe(slot, held, d, now, tid);
@@ -108,19 +110,19 @@ void note_precise_start(attachment& home, const lease_record& lease) noexcept;
 
 void record_hold(attachment& home, const lease_record& lease) noexcept;
 /// When the first CAS did not find the very word: renewed since, retiring, or lost.
-bool give_back_changed(attachment& home, std::uint32_t slot, std::uint64_t word) noexcept;
+bool give_back_changed(attachment& home, std::uint32_t slot, std::uint64_t word, std::uint64_t token) noexcept;
 
 /// Ends one permit of this process. @return false when it was lost
 //                        dies after                  a survivor sees                  does
 //   slot -> open  COMMIT   release.opened             slot open, gate not looked at    the dead releaser's reaper dispatches
 //   hint                   -                          slot open, no hint               the same: a death sets all hints
-inline bool give_back(attachment& home, const semaphore_info& info, std::uint32_t s, std::uint64_t word) noexcept {
+inline bool give_back(attachment& home, const semaphore_info& info, std::uint32_t s, std::uint64_t word, std::uint64_t token) noexcept {
     layout::slot& slot = home.view().slot(s);
     std::uint64_t expected = word;
     // seq_cst: release publishes what the holder did; and it comes before the caller's look at the gate.           (I4)
     if (!slot.word.compare_exchange_strong(expected, layout::slot_word::unpack(word).ended().pack(), std::memory_order_seq_cst))
         [[unlikely]] {
-        if (!give_back_changed(home, s, word)) return false;
+        if (!give_back_changed(home, s, word, token)) return false;
     }
     os::kill_point("release.opened");
     hints(home.view(), info.range).set(s);
@@ -149,7 +151,7 @@ inline bool release(const lease_record& lease) noexcept {
     if (lease.all) [[unlikely]] return release_many(lease);
     attachment& home = *lease.home;
     if (hold_weight(lease.token, lease.ticket != 0) != 0) [[unlikely]] record_hold(home, lease);
-    const bool kept = give_back(home, home.info(lease.semaphore), lease.slot, lease.word);
+    const bool kept = give_back(home, home.info(lease.semaphore), lease.slot, lease.word, lease.token);
     look_at_gate(home, lease.semaphore, lease.identity);
     return kept;
 }

@@ -44,8 +44,7 @@ class examination {
             const layout::slot& slot = view_.slot(info_.range.first + i);
             const slot_word w = slot_word::unpack(slot.word.load(std::memory_order_acquire));
             const std::string which = "slot " + std::to_string(i) + " (" + layout::name_of(w.state) + ")";
-            if (w.state > slot_state::closed) say(which + " has no such state");
-            if (w.state == slot_state::open || w.state == slot_state::held || w.state == slot_state::granted) {
+            if (w.state == slot_state::open || (w.owned() && !w.retiring())) {
                 ++usable;
                 if (i >= permits) say(which + " lies beyond the " + std::to_string(permits) + " permits");
             }

@@ -26,6 +26,7 @@ constexpr std::uint32_t neighbours = 8;
 constexpr os::nanoseconds backstop{5'000'000'000};         // while a thread of ours waits, whatever else was missed
 constexpr os::nanoseconds unsigned_lives{50'000'000};      // how often lives are looked at that the kernel does not sign
 constexpr os::nanoseconds unfinished_cleaning{50'000'000};  // how soon a lock whose owner is stopped is tried again
+constexpr os::nanoseconds patience{2'000'000};              // with such locks in one round: our own leases have to be renewed
 
 // All signals stay with the application's threads.
 class signals_blocked {
@@ -49,16 +50,18 @@ keeper::~keeper() = default;
 
 std::error_code keeper::start() noexcept {
     try {
-        words_.reserve(neighbours + 1);
+        words_.reserve(os::max_waited_words);
         const signals_blocked blocked;
+        const boost::this_thread::disable_interruption uninterrupted;
         boost::thread::attributes attributes;
-        attributes.set_stack_size(256 * 1024);
+        attributes.set_stack_size(512 * 1024);  // callbacks of users run on it
         thread_ = boost::thread(attributes, [this] { run(); });
     } catch (const std::exception&) {
         return errc::thread_failed;
     }
     started_.wait(0);
     if (started_.load() == 1) return {};
+    const boost::this_thread::disable_interruption uninterrupted;
     thread_.join();
     return failure_;
 }
@@ -66,6 +69,7 @@ std::error_code keeper::start() noexcept {
 void keeper::stop() noexcept {
     stopping_.store(true);
     poke();
+    const boost::this_thread::disable_interruption uninterrupted;
     thread_.join();
 }
 
@@ -76,7 +80,10 @@ void keeper::poke() noexcept {
 void keeper::run() noexcept {
     ::prctl(PR_SET_NAME, "shmsem");
     robust::membership& member = home_.member();
-    if (!member.join(failure_)) {
+    const auto clean = [this](layout::process_index p, layout::entry_word ours, std::uint64_t identity) {
+        return take_back_all(home_, p, ours, identity, os::after(os::now(), patience)).complete;
+    };
+    if (!member.join(failure_, clean)) {
         started_.store(2);
         started_.notify_all();
         return;
@@ -110,10 +117,9 @@ os::instant keeper::look_round(layout::process_index me) noexcept {
         os::instant until = beat(os::now());
         until = std::min(until, tell_of_losses(os::now()));
         until = std::min(until, gather_watched(me, os::now()));
-        const bool settled = page.waits_begun.load(std::memory_order_seq_cst) == begun;
-        if (!settled && round >= 2) until = std::min(until, os::after(os::now(), layout::tick_length));  // they never stop coming
         page.keeper_wakes_ns.store(until.time_since_epoch().count(), std::memory_order_seq_cst);
-        if (round >= 2 || page.waits_begun.load(std::memory_order_seq_cst) == begun) return until;
+        if (page.waits_begun.load(std::memory_order_seq_cst) == begun) return until;
+        if (round >= 2) return std::min(until, os::after(os::now(), layout::tick_length));  // they never stop coming
     }
 }
 
@@ -135,6 +141,7 @@ os::instant keeper::beat(os::instant now) noexcept {
     const std::uint32_t ttl = home_.shortest_ttl();
     if (ttl != 0) next = os::after(now, layout::duration_of(ttl) / 3);
     const bool waits = home_.member().page().waiting.load(std::memory_order_seq_cst) != 0;
+    in_our_way_.reset();
     if (waits) {
         next = std::min(next, os::after(now, backstop));
         wake_our_served();
@@ -151,12 +158,15 @@ os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, b
     const semaphore_info& info = home_.info(index);
     const layout::process_index me = robust::index_in(identity_);
     const layout::tick_clock& clock = home_.clock();
+    const std::uint64_t gate = home_.view().semaphore(index).gate.load(std::memory_order_seq_cst);
     os::instant next = os::never;
     bool expired = false;
     for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
         const std::uint32_t s = info.range.first + i;
         const slot_word w = slot_word::unpack(home_.view().slot(s).word.load(std::memory_order_acquire));
-        if (!w.owned() || w.deadline.none()) continue;
+        if (!w.owned()) continue;
+        if (waits && gate != 0) in_our_way_.set(w.process);
+        if (w.deadline.none()) continue;
         if (w.process == me && info.renewal == renewal::automatic &&
             renew_slot(home_, info, s, w, false) != renewed::not_due) {
             continue;
@@ -167,9 +177,9 @@ os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, b
             next = std::min(next, clock.instant_of(w.deadline, now));
         }
     }
-    if (!waits && !expired) return next;
-    if (expired) (void)sweep(home_, index, identity_);
-    const std::uint64_t gate = home_.view().semaphore(index).gate.load(std::memory_order_seq_cst);
+    if (!expired && (!waits || gate == 0)) return os::never;
+    // The dead too, and hints that somebody was stopped before setting: this is the backstop for whatever was missed.
+    (void)sweep(home_, index, identity_);
     if (gate == 0) return os::never;
     request_dispatch(home_, index, identity_);
     // Leases that begin after this look live at least as long as the shortest ttl that anybody uses here.
@@ -190,45 +200,52 @@ void keeper::wake_our_served() noexcept {
     }
 }
 
-// Whom to watch: the next ones in the table that live. The dead among them are reaped here and now.
+// Whom to watch: the next ones in the table that live, and whoever holds what our threads wait for, should those be stopped who are
+// to watch them. The dead among them are reaped here and now.
 os::instant keeper::gather_watched(layout::process_index me, os::instant now) noexcept {
-    robust::membership& member = home_.member();
     os::instant next = os::never;
     may_sleep_ = true;
     words_.clear();
-    const std::uint32_t used = member.used();
+    in_our_way_.reset(me);
+    const os::instant patience_ends = os::after(now, patience);  // one for all, so that our own leases are renewed in time
+    const std::uint32_t used = home_.member().used();
     for (std::uint32_t k = 1; k < used && words_.size() < neighbours; ++k) {
         const layout::process_index p = (me + k) % used;
-        if (p == me) continue;
-        const entry_state state = member.entry(p).state;
-        if (state == entry_state::free) continue;
-        layout::process_entry& e = home_.view().process(p);
-        if (state == entry_state::joining) {
-            (void)member.mark_if_dead(p);
-            next = std::min(next, os::after(now, unsigned_lives));
-            continue;
-        }
-        if (state == entry_state::dying || member.life_of(p) == robust::life::dead) {
-            (void)reap_process(home_, p, identity_);
-            if (member.entry(p).state == entry_state::dying) next = std::min(next, os::after(now, unfinished_cleaning));
-            continue;
-        }
-        std::uint32_t life = e.life.load(std::memory_order_acquire);
-        if (life == 0 || e.kernel_signed.load(relaxed) == 0) {  // joining, or nobody signs: look again
-            next = std::min(next, os::after(now, unsigned_lives));
-            continue;
-        }
-        if ((life & FUTEX_WAITERS) == 0) {
-            // Without this bit the kernel marks the word but wakes nobody.
-            if (!e.life.compare_exchange_strong(life, life | FUTEX_WAITERS)) {
-                may_sleep_ = false;  // it changed under our eyes: go round once more
-                continue;
-            }
-            life |= FUTEX_WAITERS;
-        }
-        words_.push_back({&e.life, life});
+        in_our_way_.reset(p);
+        next = std::min(next, watch_or_reap(p, now, patience_ends));
+    }
+    for (layout::process_index p = 0; in_our_way_.any() && p < used && words_.size() + 1 < os::max_waited_words; ++p) {
+        if (in_our_way_.test(p)) next = std::min(next, watch_or_reap(p, now, patience_ends));
     }
     return next;
+}
+
+// @return when to look again, if its life word cannot be slept on
+os::instant keeper::watch_or_reap(layout::process_index p, os::instant now, os::instant patience_ends) noexcept {
+    robust::membership& member = home_.member();
+    const entry_state state = member.entry(p).state;
+    if (state == entry_state::free || !home_.view().has_process(p)) return os::never;
+    if (state == entry_state::joining) {
+        (void)member.mark_if_dead(p);
+        return os::after(now, unsigned_lives);
+    }
+    layout::process_entry& e = home_.view().process(p);
+    if (state == entry_state::dying || member.life_of(p) == robust::life::dead) {
+        (void)reap_process(home_, p, identity_, patience_ends);
+        return member.entry(p).state == entry_state::dying ? os::after(now, unfinished_cleaning) : os::never;
+    }
+    std::uint32_t life = e.life.load(std::memory_order_acquire);
+    if (life == 0 || e.kernel_signed.load(relaxed) == 0) return os::after(now, unsigned_lives);
+    if ((life & FUTEX_WAITERS) == 0) {
+        // Without this bit the kernel marks the word but wakes nobody.
+        if (!e.life.compare_exchange_strong(life, life | FUTEX_WAITERS)) {
+            may_sleep_ = false;  // it changed under our eyes: go round once more
+            return os::never;
+        }
+        life |= FUTEX_WAITERS;
+    }
+    words_.push_back({&e.life, life});
+    return os::never;
 }
 
 void keeper::sleep(std::uint32_t mail, os::instant until) noexcept {

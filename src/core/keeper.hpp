@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <boost/thread/thread.hpp>
 #include <cstdint>
 #include <functional>
@@ -30,6 +31,8 @@ class keeper {
     /// Ends membership and the thread. Not from the thread itself.
     void stop() noexcept;
     void poke() noexcept;
+    /// True on the background thread itself.
+    [[nodiscard]] bool runs_this() const noexcept { return thread_.get_id() == boost::this_thread::get_id(); }
 
     /// Calls `lost` once when the lease is found lost or expired.
     /// @param id  0, or what an earlier call for the same lease gave
@@ -52,6 +55,7 @@ class keeper {
     os::instant tell_of_losses(os::instant now) noexcept;
     void wake_our_served() noexcept;
     os::instant gather_watched(layout::process_index me, os::instant now) noexcept;
+    os::instant watch_or_reap(layout::process_index p, os::instant now, os::instant patience_ends) noexcept;
     void sleep(std::uint32_t mail, os::instant until) noexcept;
 
     attachment& home_;
@@ -60,6 +64,7 @@ class keeper {
     std::atomic<int> started_{0};  // 1: member, 2: failed
     std::error_code failure_;
     std::vector<os::waited_word> words_;
+    std::bitset<layout::max_processes> in_our_way_;  // those who hold what our threads wait for
     bool may_sleep_ = true;
     std::recursive_mutex watched_lock_;
     std::map<std::uint32_t, watched_lease> watched_;

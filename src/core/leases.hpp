@@ -10,11 +10,8 @@ namespace shmsem::core {
 bool renew(lease_record& lease) noexcept;
 /// The earliest deadline; os::never without a ttl, the epoch (a point in the past) when lost.
 os::instant expiry(const lease_record& lease) noexcept;
-/// Every permit is still there, whatever its deadline.
-bool intact(const lease_record& lease) noexcept;
-
-/// Marks the slots so that nobody renews them until adopted.
-void mark_detached(const lease_record& lease) noexcept;
+/// Makes the slots detached: nobody renews them until they are adopted. @return false when any was lost; then release the rest
+bool detach(const lease_record& lease) noexcept;
 /// Makes the slot of a detached lease this process's. @return false when it is lost, or adopted already
 bool adopt(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t slot, std::uint64_t word,
            std::uint32_t permits, std::uint64_t token, lease_record& lease) noexcept;

@@ -16,7 +16,7 @@ using layout::slot_word;
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr os::nanoseconds patience{100'000'000};  // with a lock whose owner is stopped; then the dying entry stays for later
+constexpr os::nanoseconds patience{100'000'000};  // of a caller who asked for reaping, with a lock whose owner is stopped
 
 // Lives of processes, each judged once in a sweep: without the kernel's signature that takes system calls.
 class judge {
@@ -39,7 +39,7 @@ class judge {
 };
 
 // Opens the slots of a dead process in one semaphore.
-std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::process_index p, entry_word dying) noexcept {
+std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::process_index p, entry_word entry) noexcept {
     const semaphore_info& info = home.info(index);
     std::uint32_t opened = 0;
     for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
@@ -49,9 +49,9 @@ std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::proce
         for (;;) {
             const slot_word w = slot_word::unpack(bits);
             if (!w.owned() || w.process != p) break;
-            // Dying still after the word was read, so the word was the dead process's. A later process with its index would
+            // The entry is still as it was, after the word was read, so the word was the dead process's. A later process with its index would
             // have taken the slot with another seq, and the CAS fails.
-            if (home.member().entry(p) != dying) return opened;
+            if (home.member().entry(p) != entry) return opened;
             if (slot.word.compare_exchange_strong(bits, w.ended().pack())) {
                 ++opened;
                 os::kill_point("reap.slot_opened");
@@ -63,13 +63,13 @@ std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::proce
     return opened;
 }
 
-void free_nodes_of(attachment& home, layout::process_index p, entry_word dying) noexcept {
+void free_nodes_of(attachment& home, layout::process_index p, entry_word entry) noexcept {
     for (std::uint32_t n = 0; n < home.view().sizes().waiters; ++n) {
         layout::node& node = home.view().node(n);
         std::uint64_t bits = node.word.load();
         const node_word w = node_word::unpack(bits);
         if (w.process != p || w.state == node_state::free) continue;
-        if (home.member().entry(p) != dying) return;
+        if (home.member().entry(p) != entry) return;
         node.word.compare_exchange_strong(bits, w.as(node_state::free).pack());
     }
 }
@@ -93,6 +93,7 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexc
         layout::slot& slot = home.view().slot(s);
         std::uint64_t bits = slot.word.load(std::memory_order_acquire);
         const slot_word w = slot_word::unpack(bits);
+        if (w.state == layout::slot_state::open && hints(home.view(), info.range).set(s)) ++taken;  // whoever opened it was stopped
         if (!w.owned()) continue;
         if (!w.deadline.none() && w.deadline.reached_by(now)) {
             if (!slot.word.compare_exchange_strong(bits, w.ended().pack())) continue;  // renewed or released in time
@@ -103,7 +104,7 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexc
             ++taken;
         } else if (lives.of(w.process) == robust::life::dead) {
             if (home.view().has_process(w.process) && home.member().entry(w.process).state != entry_state::free) {
-                taken += reap_process(home, w.process, identity);
+                taken += reap_process(home, w.process, identity, at_once);
             } else if (slot.word.compare_exchange_strong(bits, w.ended().pack())) {  // no such process: damaged memory
                 hints(home.view(), info.range).set(s);
                 block.reaped.fetch_add(1, relaxed);
@@ -116,56 +117,58 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexc
     return result;
 }
 
-std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity) noexcept {
+std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity, os::instant until) noexcept {
     const entry_word dying = home.member().mark_if_dead(p);
-    return dying.state == entry_state::dying ? clean_up_after(home, p, dying, identity) : 0;
+    if (dying.state != entry_state::dying) return 0;
+    const taken_back result = take_back_all(home, p, dying, identity, until);
+    if (result.complete) home.member().free_entry(p, dying);
+    return result.permits;
 }
 
 //                                    dies after         a survivor sees            does
 //   1 entry alive -> dying           reap.entry_marked  dying                      all of this again
-//   2 queue and locks of each semaphore, then its slots
+//   2 queue and lock of each semaphore, and its slots
 //                                    reap.slot_opened   some open, not dispatched  the same; it dispatches every semaphore
 //   3 nodes outside any queue        -                  dying                      the same
 //   4 entry dying -> free  COMMIT    reap.before_free   dying                      the same
-std::uint32_t clean_up_after(attachment& home, layout::process_index p, entry_word dying, std::uint64_t identity) noexcept {
-    std::uint32_t opened = 0;
-    bool complete = true;
+taken_back take_back_all(attachment& home, layout::process_index p, entry_word entry, std::uint64_t identity, os::instant until) noexcept {
+    taken_back result;
     const std::uint32_t used = semaphores_used(home);
     for (std::uint32_t index = 0; index < used; ++index) {
         if (!home.ready(index)) continue;
+        const auto open_slots = [&] {
+            const std::uint32_t opened = open_slots_of(home, index, p, entry);
+            home.view().semaphore(index).reaped.fetch_add(opened, relaxed);
+            result.permits += opened;
+            return opened > 0;
+        };
         // The slots first: that needs no lock, so a stopped lock owner cannot keep a dead holder's permits from being free.
-        const std::uint32_t here = open_slots_of(home, index, p, dying);
-        home.view().semaphore(index).reaped.fetch_add(here, relaxed);
-        opened += here;
-        complete = under_lock(home, index, identity, os::now() + patience, [&](wait_queue& queue) {
-                       queue.purge(p, dying);
-                       queue.reset_hints();
-                       queue.dispatch();
-                       queue.wake_all_served();
-                   }) &&
-                   complete;
+        (void)open_slots();
+        const bool locked = under_lock(home, index, identity, until, [&](wait_queue& queue) {
+            queue.purge(p, entry);
+            queue.reset_hints();
+            queue.dispatch();
+            queue.wake_all_served();
+        });
+        result.complete = result.complete && locked;
         // What a granter that had not seen the death yet gave it in between; now its nodes are gone.
-        if (const std::uint32_t late = open_slots_of(home, index, p, dying); late > 0) {
-            home.view().semaphore(index).reaped.fetch_add(late, relaxed);
-            opened += late;
-            request_dispatch(home, index, identity);
-        }
+        if (open_slots() || !locked) request_dispatch(home, index, identity);
     }
     {
         robust::robust_lock directory(home.member(), identity, home.view().header().directory_lock);
-        const auto got = directory.lock(os::now() + patience);
-        if (got == robust::lock_result::timed_out) complete = false;
+        const auto got = until == at_once ? directory.try_lock() : directory.lock(until);
+        if (got == robust::lock_result::timed_out) result.complete = false;
         if (got == robust::lock_result::owner_died) repair_directory(home);
     }
-    if (!complete) return opened;
-    free_nodes_of(home, p, dying);
-    home.member().free_entry(p, dying);
-    return opened;
+    if (result.complete) free_nodes_of(home, p, entry);
+    return result;
 }
 
 std::uint32_t reap_all(attachment& home, std::uint64_t identity) noexcept {
     std::uint32_t taken = 0;
-    for (layout::process_index p = 0; p < home.member().used(); ++p) taken += reap_process(home, p, identity);
+    for (layout::process_index p = 0; p < home.member().used(); ++p) {
+        taken += reap_process(home, p, identity, os::after(os::now(), patience));
+    }
     for (std::uint32_t index = 0; index < semaphores_used(home); ++index) {
         if (!home.ready(index)) continue;
         if (home.info(index).kind == kind::leased) taken += sweep(home, index, identity).taken_back;

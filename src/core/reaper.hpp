@@ -13,15 +13,22 @@ struct swept {
     std::uint32_t taken_back = 0;
     os::instant next = os::never;  ///< when the next lease of those that are left can expire
 };
-/// Looks at every slot of one semaphore. Dead holders met on the way are reaped whole. The caller dispatches.
+/// Looks at every slot of one semaphore. Dead holders met on the way are reaped, as far as that needs no waiting. The caller
+/// dispatches.
 swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
 
 /// Takes back all that a dead process held or waited for, serves those who wait, and frees its entry. Idempotent; several may
-/// do it at once. @return how many permits were taken back
-std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity) noexcept;
+/// do it at once. @param until  for locks whose owners may be stopped; then the entry stays dying, for a later try
+/// @return how many permits were taken back
+std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity, os::instant until) noexcept;
 
-/// The same after the word: the entry is dying already, on whatever evidence.
-std::uint32_t clean_up_after(attachment& home, layout::process_index p, layout::entry_word dying, std::uint64_t identity) noexcept;
+struct taken_back {
+    std::uint32_t permits = 0;
+    bool complete = true;  ///< nothing of it is left anywhere
+};
+/// Takes back all that process index p holds or waits for while its entry's word is `entry`: dying, or claimed by us from a dead one.
+taken_back take_back_all(attachment& home, layout::process_index p, layout::entry_word entry, std::uint64_t identity,
+                         os::instant until) noexcept;
 
 /// All semaphores and all processes. @return how many permits were taken back
 std::uint32_t reap_all(attachment& home, std::uint64_t identity) noexcept;

@@ -17,13 +17,13 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 void wait_queue::recover() noexcept {
     block_.recoveries.fetch_add(1, relaxed);
+    // Before rebuild(), which frees abandoned nodes: one of them may be where a unit was going.
+    if (info_.kind == kind::ownerless) settle_count();
     rebuild();
     if (info_.kind == kind::leased) {
         reset_hints();
         conform();
         settle_slots();
-    } else {
-        settle_count();
     }
     wake_all_served();
     dispatch();
@@ -58,16 +58,17 @@ void wait_queue::settle_slots() noexcept {
         const bool here = node.semaphore.load(relaxed) == index_ && word.process == w.process;
         if (here && word.state == node_state::granted) continue;  // its waiter takes it over
         if (!here || word.state != node_state::waiting) {
-            take_back(n);
+            take_back(n, w.process);
             continue;
         }
         std::uint32_t got = 0;
         for (std::uint32_t k = 0; k < info_.range.capacity; ++k) {
             const layout::slot& other = view_.slot(info_.range.first + k);
-            if (slot_word::unpack(other.word.load()).granted() && other.granted_to.load(relaxed) == n) ++got;
+            const slot_word o = slot_word::unpack(other.word.load());
+            if (o.granted() && o.process == w.process && other.granted_to.load(relaxed) == n) ++got;
         }
         node.first_slot.store(info_.range.first + i, relaxed);
-        if (got != node.permits.load(relaxed) || !mark_granted(n, word)) take_back(n);
+        if (got != node.permits.load(relaxed) || !mark_granted(n, word)) take_back(n, w.process);
     }
 }
 
@@ -89,14 +90,10 @@ void wait_queue::conform() noexcept {
         for (;;) {
             slot_word w = slot_word::unpack(bits);
             const bool wanted = i < permits;
-            switch (w.state) {
-                case slot_state::open: w.state = wanted ? slot_state::open : slot_state::closed; break;
-                case slot_state::closed: w.state = wanted ? slot_state::open : slot_state::closed; break;
-                case slot_state::held:
-                case slot_state::retiring: w.state = wanted ? slot_state::held : slot_state::retiring; break;
-                case slot_state::granted:
-                case slot_state::retiring_granted: w.state = wanted ? slot_state::granted : slot_state::retiring_granted; break;
-                default: w = {.state = wanted ? slot_state::open : slot_state::closed, .process = 0, .seq = w.seq, .deadline = {}};
+            if (w.owned()) {
+                w = w.retire(!wanted);
+            } else {
+                w.state = wanted ? slot_state::open : slot_state::closed;
             }
             if (w.pack() == bits || slot.word.compare_exchange_strong(bits, w.pack())) break;
         }

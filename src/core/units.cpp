@@ -38,9 +38,14 @@ bool add_units(attachment& home, std::uint32_t index, std::uint64_t n, std::erro
         }
     }
     if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) == 0) return true;
-    // Dispatching takes the lock, which takes an identity. It was added, whatever comes of that: somebody else will dispatch.
+    // Dispatching takes the lock, which takes an identity. Without one, somebody who has one is asked to do it.
     std::error_code ignored;
-    if (const std::uint64_t identity = home.join(ignored)) request_dispatch(home, index, identity);
+    if (const std::uint64_t identity = home.join(ignored)) {
+        request_dispatch(home, index, identity);
+    } else {
+        block.gate.fetch_or(layout::gate::dispatch_wanted, std::memory_order_seq_cst);
+        for (layout::process_index p = 0; p < home.member().used(); ++p) home.member().poke(p);
+    }
     return true;
 }
 

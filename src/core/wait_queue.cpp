@@ -71,20 +71,21 @@ bool wait_queue::unlink(std::uint32_t n) noexcept {
     return true;
 }
 
-// Walks from the tail: nodes come roughly in ticket order.
-void wait_queue::link_by_ticket(std::uint32_t n) noexcept {
-    const std::uint64_t ticket = view_.node(n).ticket.load(relaxed);
-    std::uint32_t after = block_.tail.load(relaxed);
-    std::uint32_t left = view_.sizes().waiters;
-    while (view_.has_node(after) && view_.node(after).ticket.load(relaxed) > ticket && left-- > 0) {
-        after = view_.node(after).prev.load(relaxed);
+// Two chains in ticket order become one. The links are ours alone for now: those of nodes that the words say are waiting here.
+std::uint32_t wait_queue::merge(std::uint32_t a, std::uint32_t b) noexcept {
+    std::uint32_t first = none;
+    layout::word32* end = nullptr;
+    for (std::uint32_t left = view_.sizes().waiters; left > 0 && (a != none || b != none); --left) {
+        const bool take_a = b == none || (a != none && view_.node(a).ticket.load(relaxed) <= view_.node(b).ticket.load(relaxed));
+        std::uint32_t& from = take_a ? a : b;
+        if (end != nullptr) end->store(from, relaxed);
+        if (first == none) first = from;
+        end = &view_.node(from).next;
+        const std::uint32_t next = end->load(relaxed);
+        from = view_.has_node(next) ? next : none;
     }
-    if (!view_.has_node(after)) after = none;
-    const std::uint32_t next = after == none ? block_.head.load(relaxed) : view_.node(after).next.load(relaxed);
-    view_.node(n).prev.store(after, relaxed);
-    view_.node(n).next.store(next, relaxed);
-    (after == none ? block_.head : view_.node(after).next).store(n, relaxed);
-    (view_.has_node(next) ? view_.node(next).prev : block_.tail).store(n, relaxed);
+    if (end != nullptr) end->store(none, relaxed);
+    return first;
 }
 
 void wait_queue::rebuild() noexcept {
@@ -92,6 +93,9 @@ void wait_queue::rebuild() noexcept {
     block_.tail.store(none, relaxed);
     std::uint64_t count = 0;
     std::uint64_t newest = block_.next_ticket.load(relaxed);
+    // A merge sort of a linked list: chains[k] has 2^k nodes or none.
+    std::array<std::uint32_t, 32> chains;
+    chains.fill(none);
     for (std::uint32_t n = 0; n < view_.sizes().waiters; ++n) {
         if (!queued_here(n)) continue;
         layout::node& node = view_.node(n);
@@ -102,9 +106,28 @@ void wait_queue::rebuild() noexcept {
             continue;
         }
         newest = std::max(newest, node.ticket.load(relaxed));
-        link_by_ticket(n);
+        node.next.store(none, relaxed);
+        std::uint32_t chain = n;
+        std::size_t k = 0;
+        for (; chains[k] != none; ++k) {
+            chain = merge(chains[k], chain);
+            chains[k] = none;
+        }
+        chains[k] = chain;
         ++count;
     }
+    std::uint32_t all = none;
+    for (const std::uint32_t chain : chains) {
+        if (chain != none) all = merge(chain, all);
+    }
+    block_.head.store(all, relaxed);
+    std::uint32_t prev = none;
+    for (std::uint64_t left = count; left > 0 && view_.has_node(all); --left) {
+        view_.node(all).prev.store(prev, relaxed);
+        prev = all;
+        all = view_.node(all).next.load(relaxed);
+    }
+    block_.tail.store(prev, relaxed);
     block_.next_ticket.store(newest, relaxed);
     // Flags that were raised meanwhile may be lost here: whoever raised one opened its slot first, and the caller goes on to
     // look for open slots after this store.
@@ -171,9 +194,11 @@ void wait_queue::wake_granted() noexcept {
 void request_dispatch(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept {
     layout::semaphore_block& block = home.view().semaphore(index);
     const auto serve = [](wait_queue& queue) { queue.dispatch(); };
-    if (under_lock(home, index, identity, at_once, serve)) return;
-    block.gate.fetch_or(layout::gate::dispatch_wanted, std::memory_order_seq_cst);
-    (void)under_lock(home, index, identity, at_once, serve);
+    do {
+        if (once_under_lock(home, index, identity, at_once, serve)) continue;
+        block.gate.fetch_or(layout::gate::dispatch_wanted, std::memory_order_seq_cst);
+        if (!once_under_lock(home, index, identity, at_once, serve)) return;
+    } while ((block.gate.load(std::memory_order_seq_cst) & layout::gate::dispatch_wanted) != 0);
 }
 
 }  // namespace shmsem::core

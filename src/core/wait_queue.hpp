@@ -55,12 +55,12 @@ class wait_queue {
     bool serve_ownerless(std::uint32_t node, layout::node_word word) noexcept;
     bool install(std::uint32_t slot, std::uint32_t node, layout::process_index p, layout::tick until) noexcept;
     bool mark_granted(std::uint32_t node, layout::node_word waiting) noexcept;
-    void take_back(std::uint32_t node) noexcept;
+    void take_back(std::uint32_t node, layout::process_index p) noexcept;
     std::uint32_t open_slots(std::uint32_t enough) noexcept;
     void settle_slots() noexcept;
     void settle_count() noexcept;
     bool unlink(std::uint32_t node) noexcept;
-    void link_by_ticket(std::uint32_t node) noexcept;
+    std::uint32_t merge(std::uint32_t a, std::uint32_t b) noexcept;
     void remember_to_wake(std::uint32_t node) noexcept;
     [[nodiscard]] bool queued_here(std::uint32_t node) const noexcept;
 
@@ -81,20 +81,24 @@ inline constexpr os::instant at_once = os::instant::min();
 /// raised a count, or left the queue.
 void request_dispatch(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
 
-/// Runs `body(queue)` under the lock, repairs first if the last owner died in it, and afterwards serves whoever asked meanwhile.
-/// @return false when the lock could not be had by `until`
+/// Runs `body(queue)` under the lock; repairs first if the last owner died in it. @return false when the lock could not be had
+template <class Body>
+bool once_under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant until, Body&& body) noexcept {
+    robust::robust_lock lock(home.member(), identity, home.view().semaphore(index).lock);
+    const robust::lock_result got = until == at_once ? lock.try_lock() : lock.lock(until);
+    if (got == robust::lock_result::timed_out) return false;
+    wait_queue queue(home, index);
+    if (got == robust::lock_result::owner_died) queue.recover();
+    body(queue);
+    lock.unlock();
+    queue.wake_granted();
+    return true;
+}
+
+/// The same, and afterwards serves whoever asked for it meanwhile.
 template <class Body>
 bool under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant until, Body&& body) noexcept {
-    {
-        robust::robust_lock lock(home.member(), identity, home.view().semaphore(index).lock);
-        const robust::lock_result got = until == at_once ? lock.try_lock() : lock.lock(until);
-        if (got == robust::lock_result::timed_out) return false;
-        wait_queue queue(home, index);
-        if (got == robust::lock_result::owner_died) queue.recover();
-        body(queue);
-        lock.unlock();
-        queue.wake_granted();
-    }
+    if (!once_under_lock(home, index, identity, until, body)) return false;
     // seq_cst: after the unlock. Whoever raised the flag before found the lock taken, or will find it free. See request_dispatch().
     if ((home.view().semaphore(index).gate.load(std::memory_order_seq_cst) & layout::gate::dispatch_wanted) != 0) {
         request_dispatch(home, index, identity);

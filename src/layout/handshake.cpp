@@ -28,6 +28,7 @@ std::error_code code_of(int error) {
         case EISDIR:
         case ENXIO: return errc::segment_foreign;  // a link, a directory or a socket has the name
         case EOPNOTSUPP: return errc::kernel_unsupported;
+        case ETIMEDOUT: return errc::timed_out;
         default: return {error, std::system_category()};
     }
 }

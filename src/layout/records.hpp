@@ -78,7 +78,8 @@ struct alignas(64) header {
     word32 tenants_used;
     word32 reserved2;
     word64 directory_recoveries;
-    std::uint64_t reserved3[4];
+    word64 unnamed_made;  // names the unnamed: unique among all processes that share them
+    std::uint64_t reserved3[3];
 };
 static_assert(sizeof(header) == 256 && offsetof(header, processes) == 64 && offsetof(header, directory_lock) == 192);
 
@@ -165,12 +166,11 @@ struct alignas(64) slot {
     word64 acquired_ns;
     word32 tag;
     word32 ttl_ticks;
-    word32 tid;
+    word32 tid;     // while detached: the next slot of the lease, or none
     word32 tenant;  // index + 1; 0: none
     text<24> label;
 };
 static_assert(sizeof(slot) == 64);
-inline constexpr std::uint32_t detached_mark = 0x8000'0000U;  // in ttl_ticks: nobody renews it until it is adopted
 
 struct alignas(64) node {
     word64 word;  // node_word
@@ -189,7 +189,8 @@ struct alignas(64) node {
     word32 first_slot;  // of the grant; the rest of a grant of several permits is found by granted_to
     word32 generation;  // of the semaphore
     text<24> label;
-    std::uint64_t reserved[4];
+    word64 until_ns;  // after that it may be taken for abandoned: its waiter is stopped
+    std::uint64_t reserved[3];
 };
 static_assert(sizeof(node) == 128 && offsetof(node, first_slot) == 64);
 

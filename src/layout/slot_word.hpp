@@ -13,13 +13,24 @@ namespace shmsem::layout {
 //                               passed or the owner is dead; resizer: to retiring                                  (I2, I5)
 //   granted           waiter's  the waiter: to held; reaper and resizer as above. Only granters install it, so "granted" with
 //                               the slot's granted_to names one waiter node, whatever else the process does       (I1, I4)
-//   retiring          owner     as held, but to closed instead of open
-//   retiring_granted  waiter's  as granted, but to retiring or closed
+//   detached          owner     as held, but nobody renews it; an adopter: to held, with its own process
+//   retiring, retiring_granted, retiring_detached
+//                     the same  as those without "retiring", but to closed instead of open
 //   closed            0         resizer: to open
 // seq counts acquisitions; every transition keeps it, except open -> held and open -> granted, which add one. With seq_high of
 // the slot's line it is the fencing token. All transitions are one compare-exchange of the whole word: a reaper that read
 // an old deadline loses against a renewal, a holder that lost its lease cannot free its successor.
-enum class slot_state : std::uint8_t { open = 0, held = 1, granted = 2, retiring = 3, retiring_granted = 4, closed = 5 };
+enum class slot_state : std::uint8_t {
+    open = 0,
+    closed = 1,
+    held = 2,
+    granted = 3,
+    detached = 4,
+    retiring = 5,
+    retiring_granted = 6,
+    retiring_detached = 7,
+};
+inline constexpr std::uint8_t retiring_offset = 3;  // from a state to the same one that retires
 
 constexpr const char* name_of(slot_state s) noexcept {
     switch (s) {
@@ -28,6 +39,8 @@ constexpr const char* name_of(slot_state s) noexcept {
         case slot_state::granted: return "granted";
         case slot_state::retiring: return "retiring";
         case slot_state::retiring_granted: return "retiring-granted";
+        case slot_state::detached: return "detached";
+        case slot_state::retiring_detached: return "retiring-detached";
         case slot_state::closed: return "closed";
     }
     return "corrupt";
@@ -56,15 +69,14 @@ struct slot_word {
                static_cast<std::uint64_t>(seq) << 32 | deadline.value;
     }
 
-    [[nodiscard]] constexpr bool owned() const noexcept {
-        return state >= slot_state::held && state <= slot_state::retiring_granted;
-    }
+    [[nodiscard]] constexpr bool owned() const noexcept { return state >= slot_state::held; }
     [[nodiscard]] constexpr bool granted() const noexcept {
         return state == slot_state::granted || state == slot_state::retiring_granted;
     }
-    [[nodiscard]] constexpr bool retiring() const noexcept {
-        return state == slot_state::retiring || state == slot_state::retiring_granted;
+    [[nodiscard]] constexpr bool detached() const noexcept {
+        return state == slot_state::detached || state == slot_state::retiring_detached;
     }
+    [[nodiscard]] constexpr bool retiring() const noexcept { return state >= slot_state::retiring; }
     /// The same lease, whatever became of its deadline or of the wish to retire it.
     [[nodiscard]] constexpr bool same_lease(slot_word other) const noexcept {
         return owned() && other.owned() && process == other.process && seq == other.seq;
@@ -76,9 +88,17 @@ struct slot_word {
     [[nodiscard]] constexpr slot_word ended() const noexcept {
         return {.state = retiring() ? slot_state::closed : slot_state::open, .process = 0, .seq = seq, .deadline = {}};
     }
-    [[nodiscard]] constexpr slot_word taken_over() const noexcept {
+    /// Another way of being owned: held, granted or detached, and retiring as before.
+    [[nodiscard]] constexpr slot_word become(slot_state plain) const noexcept {
         slot_word w = *this;
-        w.state = retiring() ? slot_state::retiring : slot_state::held;
+        w.state = retiring() ? static_cast<slot_state>(static_cast<std::uint8_t>(plain) + retiring_offset) : plain;
+        return w;
+    }
+    /// Owned as before, and to close or not to close when its lease ends.
+    [[nodiscard]] constexpr slot_word retire(bool yes) const noexcept {
+        slot_word w = *this;
+        const auto plain = static_cast<std::uint8_t>(static_cast<std::uint8_t>(state) - (retiring() ? retiring_offset : 0));
+        w.state = static_cast<slot_state>(plain + (yes ? retiring_offset : 0));
         return w;
     }
     [[nodiscard]] constexpr slot_word until(tick when) const noexcept {
@@ -94,6 +114,9 @@ static_assert(slot_word::unpack(slot_word{slot_state::retiring, 4095, max_seq, t
               slot_word{slot_state::retiring, 4095, max_seq, tick{7}});
 static_assert(slot_word{}.pack() == 0, "a zeroed slot is open");
 static_assert(slot_word{slot_state::granted, 3, 9, tick{5}}.ended() == slot_word{slot_state::open, 0, 9, tick{0}});
+static_assert(slot_word{slot_state::retiring_granted, 3, 9, tick{5}}.become(slot_state::held).state == slot_state::retiring);
+static_assert(slot_word{slot_state::detached}.retire(true).state == slot_state::retiring_detached &&
+              slot_word{slot_state::retiring_detached}.retire(false).state == slot_state::detached);
 static_assert(slot_word{slot_state::retiring, 3, 9, tick{5}}.ended().state == slot_state::closed);
 static_assert(slot_word{slot_state::open, 0, max_seq, tick{}}.acquired_by(1, tick{1}, slot_state::held).seq == 0);
 

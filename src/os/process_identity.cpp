@@ -105,12 +105,17 @@ process_identity this_process_identity() {
 }
 
 life life_by_pid(std::uint32_t pid, std::uint64_t start_time, std::uint64_t pid_namespace, std::uint64_t boot) noexcept {
-    if (boot != 0 && boot_hash() != 0 && boot != boot_hash()) return life::dead;
+    if (boot != boot_hash()) return life::unknown;  // a container may have a boot id of its own
     if (pid == 0 || pid_namespace == 0 || pid_namespace != inode_of("/proc/self/ns/pid")) return life::unknown;
     const int exited = exited_by_pidfd(pid);
     if (exited == 1) return life::dead;
     if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return life::dead;
+    // A /proc of another pid namespace tells of other processes.
     std::array<char, 64> path;
+    const ssize_t length = ::readlink("/proc/self", path.data(), path.size() - 1);
+    if (length <= 0) return life::unknown;
+    path[static_cast<std::size_t>(length)] = '\0';
+    if (std::strtol(path.data(), nullptr, 10) != ::getpid()) return life::unknown;
     ::snprintf(path.data(), path.size(), "/proc/%u/stat", pid);
     const process_stat stat = stat_of(path.data());
     if (stat.start_time == 0 || start_time == 0) return life::unknown;  // hidden by hidepid, or no /proc

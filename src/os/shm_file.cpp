@@ -69,8 +69,11 @@ int shm_file::link_as(const std::string& file) noexcept {
 }
 
 int shm_file::unlink_as(const std::string& file) noexcept {
-    while (::flock(fd_, LOCK_EX) != 0) {
-        if (errno != EINTR) return errno;
+    // Not for ever: anybody who can open the file can lock it.
+    for (int tries = 0; ::flock(fd_, LOCK_EX | LOCK_NB) != 0; ++tries) {
+        if (errno != EWOULDBLOCK && errno != EINTR) return errno;
+        if (tries == 1000) return ETIMEDOUT;
+        ::usleep(1000);
     }
     const std::string path = path_of(file);
     const facts mine = stat();

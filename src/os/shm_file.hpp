@@ -46,7 +46,8 @@ class shm_file {
     /// Gives a nameless file its name; EEXIST when the name is taken.
     int link_as(const std::string& file) noexcept;
     /// Removes the name if it still stands for this very file, so that removing races with nobody's re-creation: all who
-    /// unlink hold the file's lock, and a name can only change hands after an unlink. ENOENT when it stands for another.
+    /// unlink hold the file's lock, and a name can only change hands after an unlink. ENOENT when it stands for another,
+    /// ETIMEDOUT when somebody else has had it locked for a second.
     int unlink_as(const std::string& file) noexcept;
 
     [[nodiscard]] facts stat() const noexcept;

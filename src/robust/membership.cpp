@@ -45,7 +45,9 @@ std::uint32_t membership::used() const noexcept {
 //     (announced to the kernel before, so from this instant our death is signed)
 //   3 list node, facts                 join.life_locked  the same
 //   4 entry joining -> alive  COMMIT   join.alive      alive, FUTEX_OWNER_DIED           reaps it
-bool membership::join(std::error_code& ec) noexcept {
+// An entry taken over from a dead process is joining, with the next generation, while what the dead one held is taken back: nothing
+// is granted to it, reapers of the old generation let go of it, and locks that name it are free to steal.
+bool membership::join(std::error_code& ec, const cleaner& clean) noexcept {
     os::process_identity who;
     try {
         who = os::this_process_identity();
@@ -53,22 +55,32 @@ bool membership::join(std::error_code& ec) noexcept {
         ec = std::make_error_code(std::errc::not_enough_memory);
         return false;
     }
-    for (std::uint32_t p = 0; p < view_.sizes().processes; ++p) {
-        if (!claim(p, who)) continue;
-        // release: pairs with identity()'s acquire; whoever sees it sees the entry.
-        page_->identity.store(next_serial() << 16 | (p + 1), std::memory_order_release);
-        return true;
+    const std::uint64_t serial = next_serial();
+    for (const cleaner* from_the_dead : {static_cast<const cleaner*>(nullptr), &clean}) {
+        for (std::uint32_t p = 0; p < view_.sizes().processes; ++p) {
+            const std::uint64_t identity = serial << 16 | (p + 1);
+            if (!claim(p, who, identity, from_the_dead)) continue;
+            // release: pairs with identity()'s acquire; whoever sees it sees the entry.
+            page_->identity.store(identity, std::memory_order_release);
+            return true;
+        }
     }
     ec = errc::too_many_processes;
     return false;
 }
 
-bool membership::claim(layout::process_index p, const os::process_identity& who) noexcept {
+bool membership::claim(layout::process_index p, const os::process_identity& who, std::uint64_t identity,
+                       const cleaner* clean) noexcept {
     process_entry& e = view_.process(p);
     std::uint64_t seen = e.word.load(std::memory_order_acquire);
-    if (entry_word::unpack(seen).state != entry_state::free) {
-        recycle_stale_claim(p, entry_word::unpack(seen));
-        return false;
+    entry_word mine = entry_word::unpack(seen);
+    if (mine.state != entry_state::free) {
+        recycle_stale_claim(p, mine);
+        const bool dead = mine.state == entry_state::dying || (mine.state == entry_state::alive && life_in(e) == life::dead);
+        if (clean == nullptr || !dead) return false;
+        mine = mine.freed();
+    } else {
+        clean = nullptr;
     }
     std::uint32_t life = e.life.load(std::memory_order_acquire);
     if (!unheld(life)) return false;
@@ -76,7 +88,7 @@ bool membership::claim(layout::process_index p, const os::process_identity& who)
     std::uint32_t top = used.load(std::memory_order_relaxed);
     while (top <= p && !used.compare_exchange_weak(top, p + 1)) {
     }
-    entry_word mine = entry_word::unpack(seen).as(entry_state::joining);
+    mine = mine.as(entry_state::joining);
     mine.claimed = clock_.at(os::now());
     if (!e.word.compare_exchange_strong(seen, mine.pack())) return false;
     os::kill_point("join.claimed");
@@ -113,6 +125,12 @@ bool membership::claim(layout::process_index p, const os::process_identity& who)
     os::kill_point("join.life_locked");
 
     std::uint64_t word = mine.pack();
+    if (clean != nullptr && !(*clean)(p, mine, identity)) {  // a stopped process is in the way: leave it to a later reaper
+        e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack());
+        thread.delist();
+        e.life.store(0);
+        return false;
+    }
     if (!e.word.compare_exchange_strong(word, mine.as(entry_state::alive).pack())) {  // we stalled, and were given up
         thread.delist();
         e.life.store(0);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <system_error>
 
@@ -39,8 +40,11 @@ class membership {
     [[nodiscard]] std::uint64_t identity() const noexcept { return page_->identity.load(std::memory_order_acquire); }
 
     // For the background thread, whose life the entry stands for.
-    /// Claims an entry and holds its life word from then on. @return false: errc::too_many_processes
-    bool join(std::error_code& ec) noexcept;
+    /// Claims an entry and holds its life word from then on. Where only entries of dead processes are left it takes over one of
+    /// those: `clean(index, entry word, identity)` then takes back what its last owner held, and says whether all of it could be.
+    /// @return false: errc::too_many_processes
+    using cleaner = std::function<bool(layout::process_index, layout::entry_word, std::uint64_t)>;
+    bool join(std::error_code& ec, const cleaner& clean) noexcept;
     /// Marks the entry dying and lets the life word go; the caller then takes back what it held and frees the entry.
     void leave(layout::process_index me) noexcept;
 
@@ -61,7 +65,7 @@ class membership {
     void poke(layout::process_index p) noexcept;
 
    private:
-    bool claim(layout::process_index p, const os::process_identity& who) noexcept;
+    bool claim(layout::process_index p, const os::process_identity& who, std::uint64_t identity, const cleaner* clean) noexcept;
     void recycle_stale_claim(layout::process_index p, layout::entry_word seen) noexcept;
 
     const layout::view& view_;
