@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "crash/actors.hpp"
+#include "crash/stillness.hpp"
 
 // I5: the permit of a holder that died is granted again as soon as the kernel reports the death, not when its ttl has passed.
 
@@ -171,6 +172,45 @@ TEST(ManyHolders, OneDeathAmongManyIsNoticedWhileTheOthersLiveOn) {
     }
     EXPECT_EQ(set.look().stats.acquired, static_cast<std::uint32_t>(kHolders));
     for (auto& heir : heirs) heir.done();
+}
+
+TEST(ManyHolders, ADeathIsNoticedByTheWaiterThoughMostProcessesAreStopped) {
+    watchdog guard{240s};
+    constexpr int kBystanders = 30;
+    scene set(unexpiring(1), {.processes = 64, .semaphores = 1, .permits = 4, .waiters = 4, .tenants = 1});
+    // First in the table, so that all the others lie between it and the holder.
+    shared<flag> attached;
+    shared<flag> go;
+    auto next = fork_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        EXPECT_TRUE(permits.acquire().release());
+        attached->raise();
+        go->wait();
+        auto mine = permits.try_acquire_for(liveness_bound);
+        EXPECT_TRUE(mine);
+    });
+    attached->wait();
+    std::vector<child> bystanders;
+    for (int i = 0; i < kBystanders; ++i) {
+        attached->lower();
+        bystanders.push_back(fork_child([&] {
+            segment home = set.open();
+            EXPECT_TRUE(home.find(scene::permits).acquire().release());
+            attached->raise();
+            flag never;
+            never.wait();
+        }));
+        attached->wait();
+    }
+    holder first(set);
+    go->raise();
+    ASSERT_TRUE(set.queued(1));
+    for (auto& one : bystanders) freeze_when_still(one);
+    EXPECT_TRUE(first.process.kill());
+    EXPECT_EQ(next.wait_exit(), 0);
+    bystanders.clear();
+    expect_whole(set);
 }
 
 TEST(HolderReport, CountsAReapedPermitAsReapedAndNotAsExpired) {

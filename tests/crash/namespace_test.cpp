@@ -1,9 +1,13 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "crash/actors.hpp"
+#include "crash/fork_ways.hpp"
 #include "crash/pid_namespace.hpp"
 #include "os/testing.hpp"
 #include "support/clock_shift.hpp"
@@ -191,6 +195,30 @@ TEST_F(PidNamespaces, AHolderOfAnotherOneThatCannotBeJudgedKeepsItsPermitWhileIt
     });
     elsewhere.wait_done();
     let_go->raise();
+    there.wait_done();
+    expect_whole(set);
+}
+
+TEST_F(PidNamespaces, ALivingHolderIsNotTakenForDeadWhereProcShowsAnotherNamespace) {
+    watchdog guard{120s};
+    // Under `unshare -pf` without a /proc of its own: the pids of this namespace are other processes' in there.
+    in_pid_namespace there([&] {
+        os::testing::refuse(os::testing::syscall_kind::robust_list);
+        segment home = set.open();
+        lease mine = home.find(scene::permits).acquire({.permits = 2});
+        const pid_t pid = start_fork(fork_kind::libc, [&] {
+            segment again = set.open();
+            EXPECT_EQ(again.reap(), 0U);
+            EXPECT_FALSE(again.find(scene::permits).try_acquire_for(200ms));
+            EXPECT_EQ(again.reap(), 0U);
+            ::_exit(::testing::Test::HasFailure() ? failed_in_child : 0);
+        });
+        int status = 0;
+        ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+        EXPECT_EQ(status, 0);
+        EXPECT_TRUE(mine.valid());
+        EXPECT_TRUE(mine.release());
+    });
     there.wait_done();
     expect_whole(set);
 }
