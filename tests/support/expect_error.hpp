@@ -42,4 +42,10 @@ std::string expect_both(errc want, Throwing&& throwing, Twin&& twin) {
     return expect_throws(want, throwing);
 }
 
+/// A message with the names taken out, so that a number looked for in it is not found in a name.
+inline std::string without(std::string message, const std::string& name) {
+    for (auto at = message.find(name); at != std::string::npos; at = message.find(name)) message.erase(at, name.size());
+    return message;
+}
+
 }  // namespace shmsem::test

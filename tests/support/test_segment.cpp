@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 
 #include "support/eventually.hpp"
 #include "support/watchdog.hpp"
@@ -19,8 +20,11 @@ namespace shmsem::test {
 }
 
 std::string unique_name(const std::string& stem) {
+    // Process ids come round again, and a run that was killed leaves its segments behind; the clock does not come round.
     static std::atomic<int> serial{0};
-    return "test-" + stem + "-" + std::to_string(::getpid()) + "-" + std::to_string(serial.fetch_add(1));
+    const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds{1};
+    return "test-" + stem + "-" + std::to_string(::getpid()) + "-" + std::to_string(now % 1'000'000'000'000) + "-" +
+           std::to_string(serial.fetch_add(1));
 }
 
 std::string path_of(const std::string& name) { return "/dev/shm/shmsem." + name; }
