@@ -4,6 +4,7 @@
 #include "core/acquire.hpp"
 #include "core/directory.hpp"
 #include "core/snapshot.hpp"
+#include "core/units.hpp"
 #include "core/wait_queue.hpp"
 
 namespace shmsem {
@@ -51,6 +52,7 @@ unnamed_home& the_unnamed() {
 void ownerless_semaphore::acquire(std::error_code& ec) noexcept { (void)take(home_.get(), index_, os::never, {}, ec); }
 
 void ownerless_semaphore::acquire() {
+    if (home_ != nullptr && home_->writable() && core::try_take_unit(*home_, index_)) [[likely]] return;
     api::throwing(subject_of(*this), [&](std::error_code& ec) { acquire(ec); });
 }
 
@@ -63,6 +65,7 @@ void ownerless_semaphore::acquire(std::stop_token stop) {
 bool ownerless_semaphore::try_acquire(std::error_code& ec) noexcept { return take(home_.get(), index_, {}, {}, ec) == wait_result::granted; }
 
 bool ownerless_semaphore::try_acquire() {
+    if (home_ != nullptr && home_->writable() && core::try_take_unit(*home_, index_)) [[likely]] return true;
     return api::throwing(subject_of(*this), [&](std::error_code& ec) { return try_acquire(ec); });
 }
 
@@ -85,11 +88,12 @@ void ownerless_semaphore::release(std::int64_t n, std::error_code& ec) noexcept 
     } else if (!home_->writable()) {
         ec = errc::read_only;
     } else if (n > 0) {
-        (void)core::add_units(*home_, index_, static_cast<std::uint64_t>(n), ec);
+        if (!core::add_units(*home_, index_, static_cast<std::uint64_t>(n))) ec = errc::overflow;
     }
 }
 
 void ownerless_semaphore::release(std::int64_t n) {
+    if (home_ != nullptr && home_->writable() && n == 1 && core::add_units(*home_, index_, 1)) [[likely]] return;
     api::throwing(subject_of(*this), [&](std::error_code& ec) { release(n, ec); });
 }
 

@@ -23,9 +23,4 @@ enum class wait_result : std::uint8_t { granted, timed_out, cancelled, failed };
 wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t identity, const wait_request& request,
                           lease_record& lease, std::error_code& ec) noexcept;
 
-/// A fast acquire of an ownerless semaphore: one CAS, if the gate is open and the count is not zero.
-bool try_take_unit(attachment& home, std::uint32_t index) noexcept;
-/// @return false when it would exceed the maximum; then nothing was added
-bool add_units(attachment& home, std::uint32_t index, std::uint64_t n, std::error_code& ec) noexcept;
-
 }  // namespace shmsem::core

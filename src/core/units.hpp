@@ -1,0 +1,45 @@
+#pragma once
+
+#include "core/attachment.hpp"
+
+// The ownerless kind: a count instead of slots, the same gate and queue.
+
+namespace shmsem::core {
+
+/// A fast acquire: one CAS, if the gate is open and the count is not zero.
+inline bool try_take_unit(attachment& home, std::uint32_t index) noexcept {
+    layout::semaphore_block& block = home.view().semaphore(index);
+    if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) return false;
+    std::uint64_t seen = block.count.load(std::memory_order_relaxed);
+    for (;;) {
+        const auto now = layout::count_word::unpack(seen);
+        if (now.count == 0) return false;
+        // acquire: pairs with add_units(); what the poster wrote before posting is visible to us.
+        if (block.count.compare_exchange_weak(seen, now.minus_one().pack(), std::memory_order_seq_cst, std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+}
+
+/// Serves those who wait, now that there are units.
+void hand_out_units(attachment& home, std::uint32_t index) noexcept;
+
+/// @return false when it would exceed the maximum; then nothing was added
+inline bool add_units(attachment& home, std::uint32_t index, std::uint64_t n) noexcept {
+    layout::semaphore_block& block = home.view().semaphore(index);
+    const std::uint32_t max = std::min(home.info(index).max_count, layout::count_word::max_count);
+    std::uint64_t seen = block.count.load(std::memory_order_relaxed);
+    for (;;) {
+        const auto now = layout::count_word::unpack(seen);
+        if (n > max || now.count > max - n) return false;
+        // seq_cst: before the look at the gate; see wait_queue::enqueue().
+        if (block.count.compare_exchange_weak(seen, now.with(now.count + static_cast<std::uint32_t>(n)).pack(),
+                                              std::memory_order_seq_cst, std::memory_order_relaxed)) {
+            break;
+        }
+    }
+    if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]] hand_out_units(home, index);
+    return true;
+}
+
+}  // namespace shmsem::core
