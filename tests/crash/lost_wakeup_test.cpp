@@ -6,13 +6,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "crash/actors.hpp"
+#include "crash/stepping.hpp"
 
 // I4: no wake-up is lost. The background threads look after waiters every few seconds whatever happens, which would hide one
 // that was lost; so here they are stopped, as only a debugger can stop one thread of many.
@@ -21,17 +20,6 @@ namespace shmsem::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// The background thread of a process that has used the library; 0 if there is none.
-pid_t background_thread_of(pid_t process) {
-    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
-        std::ifstream file(task.path() / "comm");
-        std::string name;
-        std::getline(file, name);
-        if (name == "shmsem") return std::stoi(task.path().filename());
-    }
-    return 0;
-}
 
 /// Stops one thread, when it sleeps, for as long as this object lives.
 class stopped_thread {
