@@ -168,7 +168,7 @@ TEST_P(SemabenchFamily, RunsToTheEndReportsItselfAndLeavesNothingBehind) {
     EXPECT_EQ(report.value("rounds", 0), 2);
     EXPECT_EQ(report.value("quick", false), true);
     EXPECT_TRUE(report.value("optimised", json{}).is_boolean());
-    for (const char* key : {"processors", "model", "kernel", "load"}) {
+    for (const char* key : {"processors", "model", "kernel", "undisturbed", "load"}) {
         EXPECT_TRUE(report.value("machine", json::object()).contains(key)) << key;
     }
     EXPECT_EQ(report.value("failures", json{}), json::array());

@@ -67,6 +67,19 @@ void pin_to_first(int n) {
     keep_on(set);
 }
 
+bool take_precedence() noexcept {
+    const sched_param lowest{.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+    return sched_setscheduler(0, SCHED_FIFO, &lowest) == 0;
+}
+
+bool may_take_precedence() noexcept {
+    const int policy = sched_getscheduler(0);
+    sched_param before{};
+    if (policy < 0 || sched_getparam(0, &before) != 0 || !take_precedence()) return false;
+    sched_setscheduler(0, policy, &before);
+    return true;
+}
+
 void burn(std::uint64_t steps) {
     std::uint64_t value = 1;
     for (std::uint64_t i = 0; i < steps; ++i) {

@@ -16,6 +16,13 @@ void pin(int i);
 /// Keeps it on the first n of them.
 void pin_to_first(int n);
 
+/// From here on the calling thread runs before all ordinary work on its processor (SCHED_FIFO), where the system allows it. Only
+/// for loops that never wait: among processes that wait for each other it would change what is measured.
+/// @return whether it was allowed
+bool take_precedence() noexcept;
+/// Whether take_precedence() would be allowed.
+bool may_take_precedence() noexcept;
+
 /// Burns so many steps of plain computation. Counted work and not a look at the clock: a holder that is preempted has not
 /// done its work meanwhile.
 void burn(std::uint64_t steps);

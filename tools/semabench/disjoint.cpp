@@ -30,6 +30,7 @@ contestant crowd_on(int processes) {
                         session.release(held);
                     };
                     per_second(pair, work.window / 10);
+                    take_precedence();
                     self.meet();
                     self.report(0, per_second(pair, work.window));
                 });

@@ -74,7 +74,7 @@ int serve(const request& wanted) {
         return 0;
     }
     const int rounds = wanted.rounds > 0 ? wanted.rounds : wanted.quick ? 2 : 11;
-    const circumstances around{rounds, wanted.quick, built_for_speed(), load()};
+    const circumstances around{rounds, wanted.quick, built_for_speed(), may_take_precedence(), load()};
     warn_about(around);
 
     hold_signals();

@@ -68,6 +68,7 @@ contestant one_free_of(unsigned permits, free_one where) {
                     pin(0);
                     auto session = lock.join();
                     auto held = take_all(session, permits);
+                    take_precedence();
                     self.report(0, where == free_one::moving ? moving(session, held, work.window)
                                                              : standing(session, held, where, work.window));
                 });

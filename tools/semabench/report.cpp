@@ -157,6 +157,7 @@ nlohmann::json json_of(const std::vector<finished>& all, const circumstances& ar
              {{"processors", processors().size()},
               {"model", processor_model()},
               {"kernel", kernel_release()},
+              {"undisturbed", around.undisturbed},
               {"load", around.load_before}}},
             {"results", std::move(results)},
             {"failures", std::move(failures)}};

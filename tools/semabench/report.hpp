@@ -18,6 +18,7 @@ struct circumstances {
     int rounds = 0;
     bool quick = false;
     bool optimised = false;
+    bool undisturbed = false;  ///< loops that never wait ran before other work
     double load_before = 0;
 };
 
