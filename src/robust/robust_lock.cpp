@@ -59,7 +59,9 @@ bool robust_lock::owner_is_dead(lock_word seen) noexcept {
     const std::uint32_t section = entry.sections[seen.section].load(std::memory_order_acquire);
     if (section == 0 || (section & FUTEX_OWNER_DIED) != 0) return true;
     if (p == section_.process() && (member_.page().sections_used.load() >> seen.section & 1) == 0) return true;
-    // Threads die one after the other, and the kernel marks each one's word; without its help we wait until all must be gone.
+    // Where the kernel marks nothing, a process is known dead by its pid alone, and then all its threads are gone.
+    if (entry.kernel_signed.load(std::memory_order_relaxed) == 0) return member_.life_of(p) == life::dead;
+    // Else threads die one after the other, each one's word being marked. Should that not be, we wait until all must be gone.
     if (member_.life_of(p) != life::dead) {
         process_dead_since_ = os::never;
         return false;
