@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -66,11 +67,12 @@ class leased_semaphore_trying : public leased_semaphore {
     using leased_semaphore::leased_semaphore;
 
     struct session : leased_semaphore::session {
-        shmsem::lease acquire() {
+        std::optional<shmsem::lease> acquire() {
             auto held = semaphore.try_acquire();
             if (!held) throw std::runtime_error("try_acquire found nothing free");
-            return *std::move(held);
+            return held;
         }
+        void release(std::optional<shmsem::lease>& held) { held->release(); }
     };
     session join() const { return {leased_semaphore::join()}; }
 };
