@@ -112,8 +112,7 @@ class Ordering : public ::testing::Test {
         EXPECT_EQ(stats.waiting, 0U);
         EXPECT_EQ(s.available(), permits);
         EXPECT_EQ(stats.total_acquired, stats.total_released);
-        // A try_acquire() that has to look into the queue gives its ticket up without having waited.
-        EXPECT_GE(stats.total_queued, stats.total_granted + stats.total_timed_out + stats.total_cancelled);
+        EXPECT_GE(stats.total_queued, stats.total_granted);
         EXPECT_GE(stats.total_granted, kGrants);
         EXPECT_GT(stats.total_timed_out, 0U) << "the mixture must be one";
         EXPECT_GT(stats.total_cancelled, 0U) << "the mixture must be one";
