@@ -144,13 +144,13 @@ ownerless_semaphore ownerless_in(const std::shared_ptr<core::attachment>& home, 
     return {};
 }
 
-std::uint32_t attached_to(const layout::view& v) noexcept {
+std::uint32_t attached_to(const std::string& name, std::error_code& ec) {
     std::uint32_t count = 0;
-    for (std::uint32_t p = 0; p < v.sizes().processes; ++p) {
-        const auto& e = v.process(p);
+    const auto look = [&count](const layout::process_entry& e) {
         const auto state = layout::entry_word::unpack(e.word.load(std::memory_order_acquire)).state;
         if (state == layout::entry_state::alive && robust::life_in(e) != os::life::dead) ++count;
-    }
+    };
+    layout::each_process_entry(name, look, ec);
     return count;
 }
 
@@ -164,11 +164,11 @@ bool remove_file(const std::string& name, bool only_if_unused, std::error_code& 
     int error = os::shm_file::open(layout::file_of(name), false, file);
     if (error == 0 && only_if_unused) {
         std::error_code unreadable;
-        const layout::mapping m = layout::open_segment(name, false, unreadable);
+        const std::uint32_t attached = attached_to(name, unreadable);
         // What is no segment is used by nobody; what we merely cannot read may well be.
         const bool nobodys = unreadable == errc::segment_half_made || unreadable == errc::segment_truncated ||
                              unreadable == errc::segment_corrupt || unreadable == errc::segment_foreign;
-        if (!unreadable && attached_to(m.view) != 0) ec = errc::segment_in_use;
+        if (attached != 0) ec = errc::segment_in_use;
         if (unreadable && !nobodys) ec = unreadable == errc::segment_not_found ? std::error_code{} : unreadable;
         if (ec || unreadable == errc::segment_not_found) return false;
     }
@@ -240,9 +240,8 @@ std::vector<segment_entry> segment::list() {
             e.bytes = facts.size;
             e.uid = facts.uid;
         }
-        const layout::mapping m = layout::open_segment(name, false, e.error);
+        e.attached = attached_to(name, e.error);
         if (e.error == errc::segment_not_found) continue;  // removed since
-        if (!e.error) e.attached = attached_to(m.view);
         found.push_back(std::move(e));
     }
     return found;

@@ -80,9 +80,9 @@ attachment::attachment() : member_(mapping_.view, clock_) {}
 
 void attachment::attach_to(layout::mapping&& m) {
     std::vector<semaphore_info> infos(m.view.sizes().semaphores);
-    name_ = m.view.header().name.load();
-    id_ = m.view.header().id;
-    clock_ = layout::tick_clock(os::instant{os::nanoseconds{m.view.header().epoch_ns}});
+    name_ = m.name;
+    id_ = m.id;
+    clock_ = layout::tick_clock(os::instant{os::nanoseconds{m.epoch_ns}});
     infos_.swap(infos);
     shortest_ttl_.store(0, relaxed);
     mapping_ = std::move(m);
@@ -99,11 +99,14 @@ std::uint64_t attachment::join(std::error_code& ec) noexcept {
     const wiped_lock lock(member_.page().joining);
     if (const std::uint64_t mine = identity()) return mine;
     try {
-        keepers_.reserve(keepers_.size() + 1);
-        auto fresh = std::make_unique<core::keeper>(*this);
-        if ((ec = fresh->start())) return 0;
-        keepers_.push_back(std::move(fresh));
+        // Before it starts: as soon as it is a member, other threads of ours use it.
+        keepers_.push_back(std::make_unique<core::keeper>(*this));
         keeper_.store(keepers_.back().get(), std::memory_order_release);
+        if ((ec = keepers_.back()->start())) {
+            keeper_.store(nullptr, std::memory_order_release);
+            keepers_.pop_back();
+            return 0;
+        }
     } catch (const std::bad_alloc&) {
         ec = std::make_error_code(std::errc::not_enough_memory);
         return 0;

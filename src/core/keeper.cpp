@@ -74,7 +74,7 @@ void keeper::stop() noexcept {
 }
 
 void keeper::poke() noexcept {
-    if (identity_ != 0) home_.member().poke(robust::index_in(identity_));
+    home_.poke_keeper();
 }
 
 void keeper::run() noexcept {

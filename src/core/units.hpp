@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/attachment.hpp"
+#include "os/testing.hpp"
 
 // The ownerless kind: a count instead of slots, the same gate and queue.
 
@@ -38,6 +39,7 @@ inline bool add_units(attachment& home, std::uint32_t index, std::uint64_t n) no
             break;
         }
     }
+    os::kill_point("release.opened");
     if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]] hand_out_units(home, index);
     return true;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 
 #include "os/process_identity.hpp"
@@ -89,6 +90,9 @@ mapping make(os::shm_file& file, const std::string& name, const limits& sizes, s
     m.device = facts.device;
     m.inode = facts.inode;
     fill(m.view, name, sizes);
+    m.name = name;
+    m.id = m.view.header().id;
+    m.epoch_ns = m.view.header().epoch_ns;
     return m;
 }
 
@@ -114,37 +118,39 @@ bool opened_to_us(const os::shm_file::facts& facts, bool writable) {
     return (facts.mode & 0002) != 0 || ((facts.mode & 0020) != 0 && os::in_group(facts.gid));
 }
 
+// A header in memory of our own: what is checked is what is used, whatever becomes of the file.
+struct checked_header {
+    alignas(header) std::array<std::byte, sizeof(header)> bytes{};
+    os::shm_file::facts facts;
+
+    std::error_code read(const os::shm_file& file, bool writable) {
+        facts = file.stat();
+        if (!facts.regular) return errc::segment_foreign;
+        if (!opened_to_us(facts, writable)) return errc::segment_owner;
+        if (facts.size == 0) return errc::segment_half_made;
+        if (file.read(0, bytes.data(), bytes.size()) != bytes.size()) return errc::segment_truncated;
+        return check(get(), facts.size);
+    }
+    [[nodiscard]] const header& get() const noexcept { return *reinterpret_cast<const header*>(bytes.data()); }
+    [[nodiscard]] limits sizes() const noexcept {
+        const header& h = get();
+        return {h.processes, h.semaphores, h.permits, h.waiters, h.tenants};
+    }
+};
+
 mapping map_checked(const os::shm_file& file, bool writable, std::error_code& ec) {
-    const auto facts = file.stat();
-    if (!facts.regular) {
-        ec = errc::segment_foreign;
-        return {};
-    }
-    if (!opened_to_us(facts, writable)) {
-        ec = errc::segment_owner;
-        return {};
-    }
-    if (facts.size < sizeof(header)) {
-        ec = facts.size == 0 ? errc::segment_half_made : errc::segment_truncated;
-        return {};
-    }
+    checked_header head;
+    if ((ec = head.read(file, writable))) return {};
+    const geometry g = geometry::of(head.sizes());
     mapping m;
-    ipc::mapped_region head;
-    if ((ec = map(file, sizeof(header), false, head))) return {};
-    const header& h = *static_cast<const header*>(head.get_address());
-    const limits sizes{h.processes, h.semaphores, h.permits, h.waiters, h.tenants};
-    if ((ec = check(h, facts.size))) return {};
-    const geometry g = geometry::of(sizes);
-    // The header may have changed since the check; the copy of the limits above has not, and fits the file's size.
-    if (!valid(sizes) || g.total > facts.size) {
-        ec = errc::segment_corrupt;
-        return {};
-    }
     if ((ec = map(file, g.total, writable, m.region))) return {};
     m.view = view(m.region.get_address(), g);
-    m.device = facts.device;
-    m.inode = facts.inode;
+    m.device = head.facts.device;
+    m.inode = head.facts.inode;
     m.writable = writable;
+    m.name = head.get().name.load();
+    m.id = head.get().id;
+    m.epoch_ns = head.get().epoch_ns;
     return m;
 }
 
@@ -189,18 +195,36 @@ mapping create_segment(const std::string& name, const limits& sizes, sharing mod
     return m;
 }
 
-mapping open_segment(const std::string& name, bool writable, std::error_code& ec) {
+namespace {
+
+os::shm_file open_file(const std::string& name, bool writable, std::error_code& ec) {
     ec.clear();
+    os::shm_file file;
     if (!valid_name(name)) {
         ec = errc::invalid_name;
-        return {};
-    }
-    os::shm_file file;
-    if (const int error = os::shm_file::open(file_of(name), writable, file)) {
+    } else if (const int error = os::shm_file::open(file_of(name), writable, file)) {
         ec = code_of(error);
-        return {};
     }
-    return map_checked(file, writable, ec);
+    return file;
+}
+
+}  // namespace
+
+mapping open_segment(const std::string& name, bool writable, std::error_code& ec) {
+    const os::shm_file file = open_file(name, writable, ec);
+    return ec ? mapping{} : map_checked(file, writable, ec);
+}
+
+void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit, std::error_code& ec) {
+    const os::shm_file file = open_file(name, false, ec);
+    checked_header head;
+    if (ec || (ec = head.read(file, false))) return;
+    const geometry g = geometry::of(head.sizes());
+    for (std::uint32_t p = 0; p < g.sizes.processes; ++p) {
+        alignas(process_entry) std::array<std::byte, sizeof(process_entry)> bytes;
+        if (file.read(g.processes + p * sizeof(process_entry), bytes.data(), bytes.size()) != bytes.size()) break;
+        visit(*reinterpret_cast<const process_entry*>(bytes.data()));
+    }
 }
 
 mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,

@@ -2,6 +2,7 @@
 
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <system_error>
 
@@ -21,6 +22,10 @@ struct mapping {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     bool writable = false;
+    // From the header as it was checked.
+    std::string name;
+    std::uint64_t id = 0;
+    std::int64_t epoch_ns = 0;
 };
 
 /// /dev/shm/<this><name>
@@ -36,6 +41,8 @@ mapping open_segment(const std::string& name, bool writable, std::error_code& ec
 /// @param found       the limits of the existing one, also with errc::segment_limits
 mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,
                                limits& found);
+/// Shows each process entry of a segment, read without mapping it.
+void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit, std::error_code& ec);
 /// A segment without a name, for this process and the children that it forks.
 mapping create_anonymous_segment(const limits& sizes, std::error_code& ec);
 

@@ -103,6 +103,16 @@ shm_file::facts shm_file::stat() const noexcept {
             .regular = S_ISREG(st.st_mode)};
 }
 
+std::size_t shm_file::read(std::uint64_t offset, void* buffer, std::size_t bytes) const noexcept {
+    std::size_t done = 0;
+    while (done < bytes) {
+        const ssize_t n = ::pread(fd_, static_cast<char*>(buffer) + done, bytes - done, static_cast<off_t>(offset + done));
+        if (n == 0 || (n < 0 && errno != EINTR)) break;
+        if (n > 0) done += static_cast<std::size_t>(n);
+    }
+    return done;
+}
+
 std::vector<std::string> list_shm(std::string_view prefix) {
     std::vector<std::string> names;
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory), ::closedir);

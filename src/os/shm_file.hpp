@@ -51,6 +51,8 @@ class shm_file {
     int unlink_as(const std::string& file) noexcept;
 
     [[nodiscard]] facts stat() const noexcept;
+    /// Reads without mapping, so that a file that is cut short meanwhile is a short count, not SIGBUS. @return bytes read
+    std::size_t read(std::uint64_t offset, void* buffer, std::size_t bytes) const noexcept;
     [[nodiscard]] boost::interprocess::mapping_handle_t get_mapping_handle() const noexcept { return {fd_, false}; }
     [[nodiscard]] boost::interprocess::mode_t get_mode() const noexcept {
         return writable_ ? boost::interprocess::read_write : boost::interprocess::read_only;
