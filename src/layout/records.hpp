@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -32,7 +33,7 @@ struct text {
 
     void store(std::string_view value) noexcept {
         std::array<char, Bytes> bytes{};
-        std::memcpy(bytes.data(), value.data(), std::min(value.size(), Bytes - 1));
+        std::copy_n(value.data(), std::min(value.size(), Bytes - 1), bytes.data());
         for (std::size_t i = 0; i < words.size(); ++i) {
             std::uint64_t w;
             std::memcpy(&w, bytes.data() + i * 8, 8);

@@ -3,11 +3,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "crash/actors.hpp"
@@ -50,31 +51,43 @@ class stopped_thread {
     int error_ = 0;
 };
 
-constexpr std::size_t kProcesses = 3;
 constexpr int kRounds = rounds(10'000);
 
 struct meeting {
+    explicit meeting(std::uint32_t processes) : finished(processes + 1) {}
     tally attached;
     flag go;
-    barrier finished{kProcesses + 1};
+    barrier finished;
+    std::atomic<unsigned> ready{0};  // rounds that each of two has come to
+    std::atomic<unsigned> served{0};
+
+    /// Both start within nanoseconds of each other; a barrier that sleeps would keep them microseconds apart.
+    void start_together(unsigned round) {
+        ready.fetch_add(1);
+        while (ready.load() < 2 * (round + 1)) spin();
+    }
+    static void spin() {
+        static thread_local unsigned spins = 0;
+        if (++spins % 1000 == 0) std::this_thread::yield();
+    }
 };
 
 /// Each process attaches, then runs `work` while no background thread does.
 template <class Attach, class Work>
-void run_without_background_threads(Attach attach, Work work) {
-    const shared<meeting> meet;
-    std::array<child, kProcesses> processes;
-    for (std::size_t i = 0; i < kProcesses; ++i) {
-        processes[i] = fork_child([&] {
+void run_without_background_threads(std::uint32_t count, Attach attach, Work work) {
+    const shared<meeting> meet{count};
+    std::vector<child> processes;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        processes.push_back(fork_child([&] {
             auto handle = attach();
             meet->attached.add();
             meet->go.wait();
-            work(handle, static_cast<unsigned>(i));
+            work(handle, i, *meet);
             meet->finished.arrive_and_wait();
             meet->finished.arrive_and_wait();  // the background threads run again
-        });
+        }));
     }
-    meet->attached.wait_for(kProcesses);
+    meet->attached.wait_for(count);
     std::string refused;
     {
         std::vector<stopped_thread> stopped;
@@ -113,36 +126,55 @@ class WakeUps : public ::testing::TestWithParam<order> {
     }
 };
 
+// One gives and one takes, at the same moment, over and over. In between neither calls the library, so nothing that happens
+// later can make up for a wake-up that was lost.
+
 TEST_P(WakeUps, AreNotLostBetweenReleaserAndWaiter) {
     watchdog guard{240s};
     const scene set(options(1));
-    run_without_background_threads([&] { return attach_to(set); },
-                                   [](leased_handle& use, unsigned) {
-                                       for (int i = 0; i < kRounds; ++i) {
-                                           auto mine = use.permits.try_acquire_for(liveness_bound);
-                                           ASSERT_TRUE(mine) << "a wake-up was lost in round " << i;
-                                       }
-                                   });
+    shared<std::atomic<bool>> failed{false};
+    run_without_background_threads(
+        2, [&] { return attach_to(set); },
+        [&](leased_handle& use, unsigned which, meeting& meet) {
+            std::mt19937 random(which);
+            for (unsigned round = 0; round < kRounds && !failed->load(); ++round) {
+                lease mine;
+                if (which == 0) mine = use.permits.acquire();
+                meet.start_together(round);
+                for (auto delay = random() % 300; delay > 0; --delay) meeting::spin();
+                if (which == 0) {
+                    EXPECT_TRUE(mine.release());
+                    while (meet.served.load() == round) meeting::spin();
+                } else {
+                    auto got = use.permits.try_acquire_for(liveness_bound);
+                    EXPECT_TRUE(got) << "a wake-up was lost in round " << round;
+                    if (!got) failed->store(true);
+                    got.reset();
+                    meet.served.fetch_add(1);
+                }
+            }
+        });
     expect_whole(set);
 }
 
 TEST_P(WakeUps, AreNotLostWhenWaitersGiveUpAtAnyMoment) {
     watchdog guard{240s};
     const scene set(options(2));
-    run_without_background_threads([&] { return attach_to(set); },
-                                   [](leased_handle& use, unsigned which) {
-                                       std::mt19937 random(which);
-                                       for (int i = 0; i < kRounds; ++i) {
-                                           const std::int64_t n = 1 + random() % 2;
-                                           if (which != 0) {
-                                               const auto patience = std::chrono::microseconds(random() % 200);
-                                               (void)use.permits.try_acquire_for(patience, {.permits = n});
-                                           } else {
-                                               auto mine = use.permits.try_acquire_for(liveness_bound, {.permits = n});
-                                               ASSERT_TRUE(mine) << "a wake-up was lost in round " << i;
-                                           }
-                                       }
-                                   });
+    run_without_background_threads(
+        3, [&] { return attach_to(set); },
+        [](leased_handle& use, unsigned which, meeting&) {
+            std::mt19937 random(which);
+            for (int i = 0; i < kRounds; ++i) {
+                const std::int64_t n = 1 + random() % 2;
+                if (which != 0) {
+                    const auto patience = std::chrono::microseconds(random() % 200);
+                    (void)use.permits.try_acquire_for(patience, {.permits = n});
+                } else {
+                    auto mine = use.permits.try_acquire_for(liveness_bound, {.permits = n});
+                    ASSERT_TRUE(mine) << "a wake-up was lost in round " << i;
+                }
+            }
+        });
     expect_whole(set);
 }
 
@@ -160,21 +192,78 @@ struct units_handle {
 TEST(WakeUpsForUnits, AreNotLostBetweenPosterAndWaiter) {
     watchdog guard{240s};
     const scene set;
+    shared<std::atomic<bool>> failed{false};
     run_without_background_threads(
+        2,
         [&] {
             units_handle handle{set.open(), {}};
             EXPECT_TRUE(handle.home.find(scene::permits).try_acquire_for(liveness_bound));  // starts the background thread
-            handle.units = handle.home.ownerless("units", {.initial = 1});
+            handle.units = handle.home.ownerless("units");
             return handle;
         },
-        [](units_handle& use, unsigned) {
-            for (int i = 0; i < kRounds; ++i) {
-                ASSERT_TRUE(use.units.try_acquire_for(liveness_bound)) << "a wake-up was lost in round " << i;
-                use.units.release();
+        [&](units_handle& use, unsigned which, meeting& meet) {
+            std::mt19937 random(which);
+            for (unsigned round = 0; round < kRounds && !failed->load(); ++round) {
+                meet.start_together(round);
+                for (auto delay = random() % 300; delay > 0; --delay) meeting::spin();
+                if (which == 0) {
+                    use.units.release();
+                    while (meet.served.load() == round) meeting::spin();
+                } else {
+                    const bool got = use.units.try_acquire_for(liveness_bound);
+                    EXPECT_TRUE(got) << "a wake-up was lost in round " << round;
+                    if (!got) failed->store(true);
+                    meet.served.fetch_add(1);
+                }
             }
         });
     expect_whole(set);
 }
+
+void releases(const stage& on) {
+    segment home = on.open();
+    lease held = home.find(scene::permits).acquire();
+    on.ready();
+    held.release();
+}
+
+class WakeUpsOwedByTheDead : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(WakeUpsOwedByTheDead, AreGivenByWhoeverReapsThem) {
+    watchdog guard{120s};
+    const scene set;
+    victim granter(set, releases, GetParam());
+    waiter due(set);
+    shared<flag> attached;
+    const auto reaper = fork_child([&] {
+        segment home = set.open();
+        (void)home.ownerless("units").try_acquire_for(1ms);  // attached, and with nothing to do with the permits
+        attached->raise();
+        flag never;
+        never.wait();
+    });
+    attached->wait();
+    {
+        const stopped_thread background(background_thread_of(due.process.pid()));
+        if (background.error() != 0) GTEST_SKIP() << "no threads can be stopped here: " << std::strerror(background.error());
+        granter.go();
+        granter.expect_killed();
+        EXPECT_TRUE(due.granted()) << "its own background thread cannot have woken it";
+    }
+    due.done();
+    expect_whole(set);
+}
+
+std::string point_name(const ::testing::TestParamInfo<const char*>& info) {
+    std::string name = std::string("At_") + info.param;
+    name[name.find('.')] = '_';
+    return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(KilledAtEachStep, WakeUpsOwedByTheDead,
+                         ::testing::Values("release.opened", "lock.taken", "grant.after_commit", "grant.marked",
+                                           "grant.unlinked", "lock.released", "grant.before_wake"),
+                         point_name);
 
 }  // namespace
 }  // namespace shmsem::test
