@@ -102,12 +102,7 @@ node_state sleep_until_served(claimed_node& mine, const wait_request& request, w
         // Before the state: a grant after this load changes the signal, and the sleep ends at once.
         const std::uint32_t seen = signal.load(std::memory_order_seq_cst);
         const node_state state = mine.state().value_or(node_state::free);
-        if (state != node_state::waiting) {
-            // Stopped for so long after our deadline that we were taken out: as good as timed out.
-            const bool late = (state == node_state::abandoned || state == node_state::free) && os::now() >= request.until;
-            if (late) left = wait_result::timed_out;
-            return late ? node_state::abandoned : state;
-        }
+        if (state != node_state::waiting) return state;
         const bool stopped = request.stop.stop_requested();
         if (stopped || os::now() >= request.until) {
             if (!mine.abandon()) continue;
@@ -234,6 +229,11 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         }
         const waiting_mark mark(home, by);
         end = sleep_until_served(mine, request, left);
+    }
+    // Taken out by others, because we were stopped for long after our deadline: as good as timed out.
+    if ((end == node_state::free || end == node_state::abandoned) && left == wait_result::failed && os::now() >= request.until) {
+        end = node_state::abandoned;
+        left = wait_result::timed_out;
     }
     switch (end) {
         case node_state::granted:
