@@ -152,6 +152,7 @@ inline bool release(const lease_record& lease) noexcept {
     attachment& home = *lease.home;
     if (hold_weight(lease.token, lease.ticket != 0) != 0) [[unlikely]] record_hold(home, lease);
     const bool kept = give_back(home, home.info(lease.semaphore), lease.slot, lease.word, lease.token);
+    the_habits.slot = lease.seat;  // what this thread released last is the likeliest to be open, and warm
     look_at_gate(home, lease.semaphore, lease.identity);
     return kept;
 }
