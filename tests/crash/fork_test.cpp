@@ -9,6 +9,7 @@
 
 #include "crash/actors.hpp"
 #include "crash/fork_ways.hpp"
+#include "support/build_kind.hpp"
 
 // I7: a forked child holds none of its parent's leases, cannot release them, and can acquire its own at once, however the
 // fork was made and whatever the parent's threads were doing.
@@ -282,6 +283,7 @@ TEST_P(ForkWithLeases, ExitOfAChildThatNeverUsedTheLibraryChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(By, ForkWithLeases, ::testing::Values(fork_kind::libc, fork_kind::raw_clone), name_of);
 
 TEST(ForkOfABusyProcess, GivesChildrenThatWorkWhereverItsThreadsWere) {
+    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "a sanitizer's allocator may be locked in the forked child for ever";
     watchdog guard{240s};
     scene set(unexpiring(2));
     // By fork() alone: a raw clone() leaves the C library's own locks as they were.
