@@ -1,10 +1,7 @@
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
-#include <cstring>
 #include <random>
 #include <string>
 #include <thread>
@@ -12,6 +9,7 @@
 
 #include "crash/actors.hpp"
 #include "layout/view.hpp"
+#include "support/raw_segment.hpp"
 
 // I8: whatever somebody writes into the segment while processes are attached, their calls with deadlines end with a value or
 // an error code. A sample of it; SHMSEM_SEED repeats one run.
@@ -44,31 +42,6 @@ const std::vector<area> areas{
      [](const layout::geometry&) { return 4 * sizeof(layout::node); }},
     {"Tenants", [](const layout::geometry& g) { return g.tenants; },
      [](const layout::geometry&) { return 2 * sizeof(layout::tenant); }},
-};
-
-/// The segment's file, as anybody may write it.
-class raw_file {
-   public:
-    explicit raw_file(const std::string& path, std::size_t bytes) : bytes_(bytes) {
-        const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-        base_ = static_cast<unsigned char*>(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-        ::close(fd);
-        EXPECT_NE(base_, MAP_FAILED);
-    }
-    ~raw_file() { ::munmap(base_, bytes_); }
-    raw_file(const raw_file&) = delete;
-    raw_file& operator=(const raw_file&) = delete;
-
-    void write(std::size_t at, std::uint64_t value) const { std::memcpy(base_ + at, &value, sizeof value); }
-    [[nodiscard]] std::uint64_t read(std::size_t at) const {
-        std::uint64_t value = 0;
-        std::memcpy(&value, base_ + at, sizeof value);
-        return value;
-    }
-
-   private:
-    unsigned char* base_;
-    std::size_t bytes_;
 };
 
 /// Words that are likely to be wrong in an interesting way, next to random ones.
@@ -153,13 +126,15 @@ void live_through(const std::string& name, std::uint64_t trial_seed) {
     });
 
     std::mt19937_64 random(trial_seed);
-    const raw_file file(path_of(name), places.total);
-    const std::size_t words = where.bytes(places) / 8;
+    const raw_segment file(name);
+    auto* const words = static_cast<layout::word64*>(file.view().base());
+    const std::size_t first = where.begin(places) / 8;
+    const std::size_t many = where.bytes(places) / 8;
     for (int round = 0; round < 3; ++round) {
         const auto count = 1 + random() % 3;
         for (std::uint64_t i = 0; i < count; ++i) {
-            const std::size_t at = where.begin(places) + 8 * (random() % words);
-            file.write(at, bad_word(random, file.read(at)));
+            layout::word64& word = words[first + random() % many];
+            word.store(bad_word(random, word.load()));
         }
         use(home, permits, units, held);
     }
