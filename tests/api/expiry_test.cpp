@@ -18,6 +18,7 @@ class Expiry : public WithSegment {
    protected:
     semaphore manual = home->semaphore("manual", {.ttl = 30s, .renewal = renewal::manual});
     semaphore automatic = home->semaphore("automatic", {.ttl = 30s});
+    static inline semaphore* reaped_at_point = nullptr;  // for a kill point, which runs a plain function
 };
 
 TEST_F(Expiry, ComesWhenTheTtlHasPassedAndNotBefore) {
@@ -291,6 +292,38 @@ TEST_F(Expiry, DoesNotEndAWaitBeforeItsDeadlineAndEndsItAfter) {
         time.forward(11s);
         EXPECT_FALSE(waiter.get());
         EXPECT_EQ(manual.stats().total_timed_out, 1U);
+    });
+}
+
+TEST_F(Expiry, BetweenTheGrantAndItsReceiptSendsTheWaiterBackToTheQueue) {
+    // A waiter is stopped for longer than the ttl just when its turn comes, and loses it. It still wants one when it goes on.
+    const auto granted_and_expired = [&](auto take) {
+        in_child([&] {
+            clock_shift time;
+            lease held = manual.acquire();
+            std::jthread releaser([&] {
+                EXPECT_TRUE(queued(manual, 1));
+                held.release();
+            });
+            reaped_at_point = &manual;
+            os::testing::call_at("wait.granted", [] {
+                os::testing::advance_clock(31s);
+                (void)reaped_at_point->reap();
+            });
+            auto got = take();
+            EXPECT_TRUE(got);
+            EXPECT_EQ(manual.available(), 0U);
+        });
+    };
+    granted_and_expired([&] {
+        lease got = manual.acquire();
+        EXPECT_TRUE(got.valid());
+        return got;
+    });
+    granted_and_expired([&] {
+        auto got = manual.try_acquire_for(1h);
+        EXPECT_TRUE(got && got->valid());
+        return got;
     });
 }
 

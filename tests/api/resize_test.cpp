@@ -118,6 +118,21 @@ TEST_F(Resize, ShrinkingLeavesWaitersToThePermitsThatRemain) {
     EXPECT_EQ(s.available(), 1U);
 }
 
+TEST_F(Resize, ShrinkingBelowWhatAWaiterAskedForRefusesItAndServesThoseBehind) {
+    auto held = hold(4);
+    auto wants_three = std::async(std::launch::async,
+                                  [&] { return code_from([&](auto& ec) { EXPECT_FALSE(s.acquire({.permits = 3}, ec)); }); });
+    ASSERT_TRUE(queued(s, 1));
+    auto wants_one = std::async(std::launch::async, [&] { return s.acquire(); });
+    ASSERT_TRUE(queued(s, 2));
+    s.resize(2);
+    EXPECT_EQ(wants_three.get(), errc::invalid_argument) << "a wait that could not end";
+    ASSERT_TRUE(queued(s, 1));
+    held.clear();
+    EXPECT_TRUE(wants_one.get().valid());
+    EXPECT_EQ(s.available(), 2U);
+}
+
 TEST_F(Resize, ToTheNumberItHasChangesNothing) {
     auto held = hold(2);
     s.resize(4);
