@@ -28,6 +28,7 @@ void wait_until_queued(child& waiter, const scene& place, int trial, duration pa
     const auto until = clock::now() + patience;
     // Asleep after announcing itself can only mean asleep in acquire().
     while (place.trial.load() != trial || !waiter.asleep()) {
+        waiter.expect_running();
         if (clock::now() > until) throw std::runtime_error("hung: the waiter does not wait");
         rest(std::chrono::microseconds{200});
     }

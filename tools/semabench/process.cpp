@@ -107,6 +107,13 @@ void child::await(const doorbell& bell, duration patience) {
     throw std::runtime_error("a process ended too early");
 }
 
+void child::expect_running() {
+    pollfd on{pidfd_, POLLIN, 0};
+    if (poll(&on, 1, 0) <= 0) return;
+    wait();
+    throw std::runtime_error("a process ended too early");
+}
+
 bool child::asleep() const {
     char path[48];
     std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid_));

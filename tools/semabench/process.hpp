@@ -74,6 +74,8 @@ class child {
     void wait();
     /// Waits until `bell` rings. @throws std::runtime_error when this process ends instead, or nothing happens for so long
     void await(const doorbell& bell, duration patience);
+    /// @throws std::runtime_error, saying why, when it has ended
+    void expect_running();
     /// Whether its main thread sleeps in the kernel at this moment.
     [[nodiscard]] bool asleep() const;
 
