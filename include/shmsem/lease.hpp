@@ -21,7 +21,7 @@ struct lease_access;
 struct detached_lease {
     std::uint64_t segment_id = 0;
     std::uint32_t semaphore = 0;
-    std::uint32_t slot = 0;
+    std::uint32_t seat = 0;
     std::uint64_t word = 0;
     std::uint64_t token = 0;
     std::uint32_t permits = 0;
@@ -38,9 +38,9 @@ static_assert(std::is_trivially_copyable_v<detached_lease>);
 class SHMSEM_API lease {
    public:
     lease() noexcept = default;
-    lease(lease&& other) noexcept : record_(std::move(other.record_)), watched_(other.watched_) {
-        other.record_.home = nullptr;
-        other.watched_ = 0;
+    lease(lease&& other) noexcept : record_(std::move(other.record_)) {
+        other.record_.of = nullptr;
+        other.record_.watched = 0;
     }
     lease& operator=(lease&& other) noexcept {
         lease moved(std::move(other));
@@ -50,11 +50,11 @@ class SHMSEM_API lease {
     lease(const lease&) = delete;
     lease& operator=(const lease&) = delete;
     ~lease() {
-        if (record_.home != nullptr) (void)release();
+        if (record_.of != nullptr) (void)release();
     }
 
     /// True while this object stands for a permit that it has not released; it may have been lost meanwhile: see valid().
-    explicit operator bool() const noexcept { return record_.home != nullptr; }
+    explicit operator bool() const noexcept { return record_.of != nullptr; }
 
     /// Gives the permits back.
     /// @return true when they were still ours; false when the lease was lost (then nobody else's permit is touched),
@@ -101,16 +101,14 @@ class SHMSEM_API lease {
     /// forked child; until then nobody renews them, so they live on their ttl, and on this process.
     [[nodiscard]] detached_lease detach() noexcept;
 
-    void swap(lease& other) noexcept {
-        std::swap(record_, other.record_);
-        std::swap(watched_, other.watched_);
-    }
+    void swap(lease& other) noexcept { std::swap(record_, other.record_); }
 
    private:
     friend struct core::lease_access;
+    lease(const core::semaphore_info& of, std::uint64_t identity, const core::permit& one) noexcept
+        : record_{&of, one.word, one.token, identity, identity, one.seat, 1, 0, 0, nullptr} {}
 
     core::lease_record record_;
-    std::uint32_t watched_ = 0;  // non-zero: id in the process's table of leases that somebody wants to hear of
 };
 
 }  // namespace shmsem

@@ -6,30 +6,33 @@
 
 namespace shmsem::core {
 
-class attachment;
+struct semaphore_info;
 
 /// One permit of a lease: where, and the word that was installed there.
 struct permit {
-    std::uint32_t slot = 0;
+    std::uint32_t seat = 0;
     std::uint64_t word = 0;
     std::uint64_t token = 0;
 };
 
-/// What a lease object knows: private memory, so it is trusted. Internal; here so that the fast path fills it in place.
+/// What a lease object knows: private memory, so it is trusted. Internal; here so that the fast path fills it in place, and one
+/// cache line, since each store in it has to reach memory before the next compare-exchange.
 struct lease_record {
-    attachment* home = nullptr;
-    std::uint32_t semaphore = 0;
-    std::uint32_t slot = 0;
-    std::uint32_t seat = 0;
-    std::uint32_t permits = 0;
+    static constexpr std::uint64_t nobody = ~std::uint64_t{0};  // no identity
+
+    const semaphore_info* of = nullptr;  // null: empty. Its description is that of our semaphore only while `identity` is current
     std::uint64_t word = 0;
     std::uint64_t token = 0;
-    std::uint64_t identity = 0;  // which incarnation of this process acquired it
+    std::uint64_t identity = 0;       // which incarnation of this process acquired it
+    std::uint64_t usual = nobody;     // the same, if it is one permit with nothing to be done about it at its release
+    std::uint32_t seat = 0;           // of the first permit
+    std::uint32_t permits = 0;
+    std::uint32_t watched = 0;  // non-zero: id in the process's table of leases that somebody wants to hear of
     std::uint64_t ticket = 0;
     std::unique_ptr<permit[]> all;  // of several permits; else null
 
     [[nodiscard]] lease_record copy() const {
-        lease_record c{home, semaphore, slot, seat, permits, word, token, identity, ticket, nullptr};
+        lease_record c{of, word, token, identity, nobody, seat, permits, 0, ticket, nullptr};
         if (all) {
             c.all.reset(new permit[permits]);
             std::copy_n(all.get(), permits, c.all.get());

@@ -16,7 +16,7 @@
 namespace shmsem {
 
 namespace core {
-class attachment;
+struct semaphore_info;
 struct handle_access;
 }  // namespace core
 class segment;
@@ -54,12 +54,11 @@ class SHMSEM_API ownerless_semaphore {
     [[nodiscard]] semaphore_stats stats() const;
     [[nodiscard]] semaphore_snapshot inspect() const;
 
-    explicit operator bool() const noexcept { return home_ != nullptr; }
+    explicit operator bool() const noexcept { return info_ != nullptr; }
 
    private:
     friend struct core::handle_access;
-    std::shared_ptr<core::attachment> home_;
-    std::uint32_t index_ = 0;
+    std::shared_ptr<const core::semaphore_info> info_;  // keeps the segment attached
     std::uint32_t generation_ = 0;
 };
 

@@ -14,6 +14,11 @@
 
 namespace shmsem {
 
+namespace core {
+class attachment;
+struct handle_access;
+}  // namespace core
+
 enum class access : std::uint8_t { read_write = 0, read_only = 1 };
 
 /// What list() says of one file; a segment that cannot be opened is listed with its error.

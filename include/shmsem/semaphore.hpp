@@ -14,7 +14,7 @@
 namespace shmsem {
 
 namespace core {
-class attachment;
+struct semaphore_info;
 struct handle_access;
 }  // namespace core
 
@@ -74,12 +74,11 @@ class SHMSEM_API semaphore {
     /// Permits free at this instant; out of date when it arrives.
     [[nodiscard]] std::uint32_t available() const noexcept;
 
-    explicit operator bool() const noexcept { return home_ != nullptr; }
+    explicit operator bool() const noexcept { return info_ != nullptr; }
 
    private:
     friend struct core::handle_access;
-    std::shared_ptr<core::attachment> home_;
-    std::uint32_t index_ = 0;
+    std::shared_ptr<const core::semaphore_info> info_;  // keeps the segment attached
     std::uint32_t generation_ = 0;
 };
 

@@ -14,16 +14,15 @@ namespace shmsem::core {
 
 struct lease_access {
     static lease_record& record(lease& l) noexcept { return l.record_; }
+    [[gnu::always_inline]] static lease make(const semaphore_info& of, std::uint64_t identity, const permit& one) noexcept {
+        return {of, identity, one};
+    }
 };
 
 struct handle_access {
     template <class Handle>
-    static const std::shared_ptr<attachment>& home(const Handle& h) noexcept {
-        return h.home_;
-    }
-    template <class Handle>
-    static std::uint32_t index(const Handle& h) noexcept {
-        return h.index_;
+    static const semaphore_info& info(const Handle& h) noexcept {
+        return *h.info_;
     }
     template <class Handle>
     static std::uint32_t generation(const Handle& h) noexcept {
@@ -32,9 +31,9 @@ struct handle_access {
     template <class Handle>
     static Handle make(std::shared_ptr<attachment> home, std::uint32_t index) noexcept {
         Handle h;
-        h.generation_ = home->info(index).generation.load(std::memory_order_relaxed);
-        h.home_ = std::move(home);
-        h.index_ = index;
+        const semaphore_info& info = home->info(index);
+        h.generation_ = info.generation.load(std::memory_order_relaxed);
+        h.info_ = {std::move(home), &info};
         return h;
     }
     static segment make_segment(std::shared_ptr<attachment> home) noexcept {

@@ -7,21 +7,48 @@
 
 namespace shmsem {
 
-bool lease::release() noexcept {
-    if (record_.home == nullptr) return false;
-    if (watched_ != 0) [[unlikely]] {
-        if (core::ours(record_)) record_.home->keeper()->forget(watched_);
-        watched_ = 0;
-    }
-    const bool kept = core::release(record_);
-    record_.home = nullptr;
-    record_.all.reset();
+namespace {
+
+void forget_callbacks(core::lease_record& record) noexcept {
+    if (record.watched != 0 && core::ours(record)) record.of->home->keeper()->forget(record.watched);
+    record.watched = 0;
+}
+
+void watch(core::lease_record& record, std::function<void()> lost) {
+    record.usual = core::lease_record::nobody;
+    record.watched = record.of->home->keeper()->watch(record, record.watched, std::move(lost));
+}
+
+// Apart, so that the fast path keeps nothing across a call.
+[[gnu::noinline, gnu::cold]] bool release_slowly(core::lease_record& record) noexcept {
+    if (record.of == nullptr) return false;
+    forget_callbacks(record);
+    const bool kept = core::release(record);
+    record.of = nullptr;
+    record.all.reset();
     return kept;
+}
+[[gnu::noinline]] bool released_among_waiters(core::lease_record& record) noexcept {
+    core::tell_of_open_slot(*record.of, record.seat, record.identity);
+    record.of = nullptr;
+    return true;
+}
+
+}  // namespace
+
+bool lease::release() noexcept {
+    switch (core::release_usual(record_)) {
+        case core::usual_release::done: break;
+        case core::usual_release::opened: return released_among_waiters(record_);
+        case core::usual_release::declined: return release_slowly(record_);
+    }
+    record_.of = nullptr;
+    return true;
 }
 
 void lease::release(std::error_code& ec) noexcept {
     ec.clear();
-    if (record_.home != nullptr && !release()) ec = errc::lease_lost;
+    if (record_.of != nullptr && !release()) ec = errc::lease_lost;
 }
 
 bool lease::renew() noexcept { return core::renew(record_); }
@@ -42,20 +69,20 @@ duration lease::remaining() const noexcept {
 deadline lease::expires_at() const noexcept { return core::expiry(record_); }
 
 std::uint32_t lease::seat(std::uint32_t i) const noexcept {
-    return record_.all && i < record_.permits ? record_.all[i].slot - record_.slot + record_.seat : record_.seat;
+    return record_.all && i < record_.permits ? record_.all[i].seat : record_.seat;
 }
 
 void lease::on_lost(std::function<void()> callback) {
-    if (record_.home == nullptr) api::fail(errc::invalid_argument, "empty lease");
-    if (!valid()) api::fail(errc::lease_lost, "lease in segment '" + record_.home->name() + "'");
-    watched_ = record_.home->keeper()->watch(record_, watched_, std::move(callback));
+    if (record_.of == nullptr) api::fail(errc::invalid_argument, "empty lease");
+    if (!valid()) api::fail(errc::lease_lost, "lease in segment '" + record_.of->home->name() + "'");
+    watch(record_, std::move(callback));
 }
 
 std::stop_token lease::lost_token() {
     std::stop_source source;
     std::stop_token token = source.get_token();
     if (valid()) {
-        watched_ = record_.home->keeper()->watch(record_, watched_, [source]() mutable { source.request_stop(); });
+        watch(record_, [source]() mutable { source.request_stop(); });
     } else {
         source.request_stop();
     }
@@ -63,16 +90,15 @@ std::stop_token lease::lost_token() {
 }
 
 detached_lease lease::detach() noexcept {
-    if (record_.home == nullptr) return {};
-    if (watched_ != 0 && core::ours(record_)) record_.home->keeper()->forget(watched_);
-    watched_ = 0;
+    if (record_.of == nullptr) return {};
+    forget_callbacks(record_);
     if (!core::detach(record_)) {  // lost, or inherited: what cannot be released cannot be handed on
         (void)release();
         return {};
     }
-    const detached_lease out{.segment_id = record_.home->id(), .semaphore = record_.semaphore, .slot = record_.slot,
+    const detached_lease out{.segment_id = record_.of->home->id(), .semaphore = record_.of->index, .seat = record_.seat,
                              .word = record_.word, .token = record_.token, .permits = record_.permits, .reserved = 0};
-    record_.home = nullptr;
+    record_.of = nullptr;
     record_.all.reset();
     return out;
 }

@@ -16,19 +16,34 @@ auto subject_of(const ownerless_semaphore& s) {
     return [&s] { return "semaphore '" + s.name() + "'"; };
 }
 
-wait_result take(core::attachment* home, std::uint32_t index, deadline until, std::stop_token stop, std::error_code& ec) noexcept {
+wait_result take(const core::semaphore_info* info, deadline until, std::stop_token stop, std::error_code& ec) noexcept {
     ec.clear();
-    if (home == nullptr || !home->writable()) {
-        ec = home == nullptr ? errc::invalid_argument : errc::read_only;
+    if (info == nullptr || !info->home->writable()) {
+        ec = info == nullptr ? errc::invalid_argument : errc::read_only;
         return wait_result::failed;
     }
-    if (core::try_take_unit(*home, index)) return wait_result::granted;
+    if (core::try_take_unit(*info)) return wait_result::granted;
     if (until <= os::now()) return wait_result::timed_out;
-    const std::uint64_t identity = home->join(ec);
+    const std::uint64_t identity = info->home->join(ec);
     if (identity == 0) return wait_result::failed;
     core::lease_record none;
-    return core::wait_in_queue(*home, index, identity,
+    return core::wait_in_queue(*info->home, info->index, identity,
                                {.permits = 1, .what = {}, .until = until, .lock_until = until, .stop = std::move(stop)}, none, ec);
+}
+
+[[gnu::always_inline]] inline bool take_at_once(const core::semaphore_info* info) noexcept {
+    return info != nullptr && info->home->writable() && core::try_take_unit(*info);
+}
+
+// Apart, so that the fast path makes no room for messages.
+[[gnu::noinline, gnu::cold]] void acquire_slowly(ownerless_semaphore& s) {
+    api::throwing(subject_of(s), [&](std::error_code& ec) { s.acquire(ec); });
+}
+[[gnu::noinline, gnu::cold]] bool try_acquire_slowly(ownerless_semaphore& s) {
+    return api::throwing(subject_of(s), [&](std::error_code& ec) { return s.try_acquire(ec); });
+}
+[[gnu::noinline, gnu::cold]] void release_slowly(ownerless_semaphore& s, std::int64_t n) {
+    api::throwing(subject_of(s), [&](std::error_code& ec) { s.release(n, ec); });
 }
 
 // Unnamed semaphores live together in one segment without a name, which forked children share.
@@ -49,28 +64,26 @@ unnamed_home& the_unnamed() {
 
 }  // namespace
 
-void ownerless_semaphore::acquire(std::error_code& ec) noexcept { (void)take(home_.get(), index_, os::never, {}, ec); }
+void ownerless_semaphore::acquire(std::error_code& ec) noexcept { (void)take(info_.get(), os::never, {}, ec); }
 
 void ownerless_semaphore::acquire() {
-    if (home_ != nullptr && home_->writable() && core::try_take_unit(*home_, index_)) [[likely]] return;
-    api::throwing(subject_of(*this), [&](std::error_code& ec) { acquire(ec); });
+    if (!take_at_once(info_.get())) [[unlikely]] acquire_slowly(*this);
 }
 
 void ownerless_semaphore::acquire(std::stop_token stop) {
     api::throwing(subject_of(*this), [&](std::error_code& ec) {
-        if (take(home_.get(), index_, os::never, std::move(stop), ec) == wait_result::cancelled) ec = errc::cancelled;
+        if (take(info_.get(), os::never, std::move(stop), ec) == wait_result::cancelled) ec = errc::cancelled;
     });
 }
 
-bool ownerless_semaphore::try_acquire(std::error_code& ec) noexcept { return take(home_.get(), index_, {}, {}, ec) == wait_result::granted; }
+bool ownerless_semaphore::try_acquire(std::error_code& ec) noexcept { return take(info_.get(), {}, {}, ec) == wait_result::granted; }
 
 bool ownerless_semaphore::try_acquire() {
-    if (home_ != nullptr && home_->writable() && core::try_take_unit(*home_, index_)) [[likely]] return true;
-    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return try_acquire(ec); });
+    return take_at_once(info_.get()) ? true : try_acquire_slowly(*this);
 }
 
 bool ownerless_semaphore::try_acquire_until(deadline when, std::stop_token stop, std::error_code& ec) noexcept {
-    return take(home_.get(), index_, when, std::move(stop), ec) == wait_result::granted;
+    return take(info_.get(), when, std::move(stop), ec) == wait_result::granted;
 }
 
 bool ownerless_semaphore::try_acquire_until(deadline when, std::stop_token stop) {
@@ -83,27 +96,28 @@ bool ownerless_semaphore::try_acquire_for(duration timeout, std::stop_token stop
 
 void ownerless_semaphore::release(std::int64_t n, std::error_code& ec) noexcept {
     ec.clear();
-    if (home_ == nullptr || n < 0) {
+    if (info_ == nullptr || n < 0) {
         ec = errc::invalid_argument;
-    } else if (!home_->writable()) {
+    } else if (!info_->home->writable()) {
         ec = errc::read_only;
     } else if (n > 0) {
-        if (!core::add_units(*home_, index_, static_cast<std::uint64_t>(n))) ec = errc::overflow;
+        if (!core::add_units(*info_, static_cast<std::uint64_t>(n))) ec = errc::overflow;
     }
 }
 
 void ownerless_semaphore::release(std::int64_t n) {
-    if (home_ != nullptr && home_->writable() && n == 1 && core::add_units(*home_, index_, 1)) [[likely]] return;
-    api::throwing(subject_of(*this), [&](std::error_code& ec) { release(n, ec); });
+    const core::semaphore_info* info = info_.get();
+    const bool done = n == 1 && info != nullptr && info->home->writable() && core::add_units(*info, 1);
+    if (!done) [[unlikely]] release_slowly(*this, n);
 }
 
 std::int64_t ownerless_semaphore::value() const noexcept {
-    return home_ ? layout::count_word::unpack(home_->view().semaphore(index_).count.load()).count : 0;
+    return info_ ? layout::count_word::unpack(info_->block->count.load()).count : 0;
 }
 
-std::string ownerless_semaphore::name() const { return home_ ? home_->view().semaphore(index_).name.load() : std::string{}; }
-semaphore_stats ownerless_semaphore::stats() const { return home_ ? core::stats_of(*home_, index_) : semaphore_stats{}; }
-semaphore_snapshot ownerless_semaphore::inspect() const { return home_ ? core::snapshot_of(*home_, index_) : semaphore_snapshot{}; }
+std::string ownerless_semaphore::name() const { return info_ ? info_->block->name.load() : std::string{}; }
+semaphore_stats ownerless_semaphore::stats() const { return info_ ? core::stats_of(*info_->home, info_->index) : semaphore_stats{}; }
+semaphore_snapshot ownerless_semaphore::inspect() const { return info_ ? core::snapshot_of(*info_->home, info_->index) : semaphore_snapshot{}; }
 
 namespace detail {
 
@@ -119,8 +133,8 @@ ownerless_semaphore make_unnamed(std::int64_t initial, std::int64_t max) {
 
 void destroy_unnamed(ownerless_semaphore& semaphore, std::uint64_t maker) noexcept {
     if (maker != this_process() || !semaphore) return;
-    core::remove_semaphore(*core::handle_access::home(semaphore), core::handle_access::index(semaphore),
-                           core::handle_access::generation(semaphore));
+    const core::semaphore_info& info = core::handle_access::info(semaphore);
+    core::remove_semaphore(*info.home, info.index, core::handle_access::generation(semaphore));
 }
 
 }  // namespace detail

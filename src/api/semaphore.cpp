@@ -29,9 +29,9 @@ bool unusual(const acquire_options& o) noexcept {
 
 std::uint32_t shorter(std::uint32_t a, std::uint32_t b) noexcept { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
-bool prepare(attachment& home, const semaphore_info& info, std::uint32_t index, const acquire_options& o,
-             core::description& what, std::error_code& ec) noexcept {
-    layout::semaphore_block& block = home.view().semaphore(index);
+bool prepare(const semaphore_info& info, const acquire_options& o, core::description& what, std::error_code& ec) noexcept {
+    attachment& home = *info.home;
+    layout::semaphore_block& block = *info.block;
     if (o.permits < 1 || o.permits > block.permits.load(relaxed) || o.permits > info.range.capacity || o.ttl < duration::zero() ||
         (o.ttl > max_ttl && o.ttl != forever)) {
         ec = errc::invalid_argument;
@@ -59,11 +59,11 @@ bool prepare(attachment& home, const semaphore_info& info, std::uint32_t index, 
 }
 
 // What expired or died may stand in the way of a caller who will not wait.
-bool sweep_if_worthwhile(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept {
-    auto& swept_at = home.swept_at(index);
-    const std::uint32_t now = home.clock().at(os::now()).value;
-    if (home.info(index).range.capacity > few_slots && swept_at.exchange(now, relaxed) == now) return false;
-    return core::sweep(home, index, identity).taken_back > 0;
+bool sweep_if_worthwhile(const semaphore_info& info, std::uint64_t identity) noexcept {
+    auto& swept_at = info.home->swept_at(info.index);
+    const std::uint32_t now = info.clock.at(os::now()).value;
+    if (info.range.capacity > few_slots && swept_at.exchange(now, relaxed) == now) return false;
+    return core::sweep(*info.home, info.index, identity).taken_back > 0;
 }
 
 // For messages: made only when something went wrong.
@@ -73,82 +73,85 @@ auto subject_of(const semaphore& s) {
 
 enum class patience : std::uint8_t { none, bounded, endless };
 
-// The whole of an uncontended acquire without options.
-[[gnu::always_inline]] inline bool take_at_once(attachment* home, std::uint32_t index, lease_record& record) noexcept {
-    if (home == nullptr) [[unlikely]] return false;
-    const std::uint64_t identity = home->identity();
-    if (identity == 0) [[unlikely]] return false;
-    const semaphore_info& info = home->info(index);
-    return core::try_fast(*home, info, index, identity, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, record) ==
-           fast_result::taken;
-}
+// What `make` makes is made where it is wanted: inside an optional, too, nothing is moved.
+template <class Make>
+struct in_place {
+    Make make;
+    explicit in_place(Make m) : make(std::move(m)) {}
+    operator std::invoke_result_t<Make>() const { return make(); }
+};
 
 // Apart, so that the fast path makes no room for options.
 [[gnu::noinline, gnu::cold]] lease acquire_slowly(semaphore& s) { return s.acquire(acquire_options{}); }
 [[gnu::noinline, gnu::cold]] std::optional<lease> try_acquire_slowly(semaphore& s) { return s.try_acquire(acquire_options{}); }
 
 // When the first try has not taken a permit.
-[[gnu::noinline]] wait_result take_slowly(attachment& home, std::uint32_t index, std::uint64_t identity, const acquire_options& options,
-                                          patience how, deadline until, fast_result fast, const core::description& what,
-                                          lease_record& record, std::error_code& ec) noexcept {
+[[gnu::noinline]] wait_result take_slowly(const semaphore_info& info, std::uint64_t identity, const acquire_options& options, patience how,
+                                          deadline until, fast_result fast, const core::description& what, lease_record& record,
+                                          std::error_code& ec) noexcept {
     if (how == patience::bounded && until <= os::now()) how = patience::none;
     const bool will_wait = how != patience::none;
     if (!will_wait && fast != fast_result::must_queue) {
-        if (fast == fast_result::gate_closed || !sweep_if_worthwhile(home, index, identity)) return wait_result::timed_out;
+        if (fast == fast_result::gate_closed || !sweep_if_worthwhile(info, identity)) return wait_result::timed_out;
     }
     const core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits), .what = what,
                                      .until = will_wait ? until : os::instant{}, .lock_until = will_wait ? until : os::now() + brief,
                                      .stop = options.stop};
     for (;;) {
-        const wait_result outcome = core::wait_in_queue(home, index, identity, request, record, ec);
+        const wait_result outcome = core::wait_in_queue(*info.home, info.index, identity, request, record, ec);
         if (outcome != wait_result::timed_out || (will_wait && os::now() >= until)) return outcome;
-        if (!will_wait && !(options.permits > 1 && sweep_if_worthwhile(home, index, identity))) return outcome;
+        if (!will_wait && !(options.permits > 1 && sweep_if_worthwhile(info, identity))) return outcome;
     }
 }
 
 // Fills `record`, which is empty. @return with `failed`, ec says why
-wait_result take(attachment* home, std::uint32_t index, const acquire_options& options, patience how, deadline until,
+wait_result take(const semaphore_info* handle, const acquire_options& options, patience how, deadline until,
                  lease_record& record, std::error_code& ec) noexcept {
-    if (home == nullptr) [[unlikely]] {
+    if (handle == nullptr) {
         ec = errc::invalid_argument;
         return wait_result::failed;
     }
-    std::uint64_t identity = home->identity();
-    if (identity == 0) [[unlikely]] {
-        identity = home->join(ec);
-        if (identity == 0) return wait_result::failed;
-    }
-    const semaphore_info& info = home->info(index);
+    const semaphore_info& info = *handle;
+    const std::uint64_t identity = info.home->join(ec);
+    if (identity == 0) return wait_result::failed;
     core::description what{.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}};
-    if (unusual(options) && !prepare(*home, info, index, options, what, ec)) [[unlikely]] return wait_result::failed;
+    if (unusual(options) && !prepare(info, options, what, ec)) [[unlikely]] return wait_result::failed;
     fast_result fast = fast_result::must_queue;
     if (options.permits == 1) {
-        fast = core::try_fast(*home, info, index, identity, what, record);
-        if (fast == fast_result::taken) [[likely]] return wait_result::granted;
-    } else if ((home->view().semaphore(index).gate.load() & info.closed_gate) != 0) {
+        core::permit got;
+        fast = core::try_fast(info, identity, what, got);
+        if (fast == fast_result::taken) [[likely]] {
+            record = core::record_of(info, identity, got);
+            return wait_result::granted;
+        }
+    } else if (!core::may_enter(info)) {
         fast = fast_result::gate_closed;
     }
-    return take_slowly(*home, index, identity, options, how, until, fast, what, record, ec);
+    return take_slowly(info, identity, options, how, until, fast, what, record, ec);
 }
 
 }  // namespace
 
 lease semaphore::acquire() {
-    lease result;  // the one thing that is returned, so that it is filled where the caller wants it
-    if (!take_at_once(home_.get(), index_, lease_access::record(result))) [[unlikely]] result = acquire_slowly(*this);
-    return result;
+    core::permit got;
+    const semaphore_info* info = info_.get();
+    if (info != nullptr && core::take_usual(*info, got)) [[likely]] return lease_access::make(*info, core::the_habits.identity, got);
+    return acquire_slowly(*this);
 }
 
 std::optional<lease> semaphore::try_acquire() {
-    std::optional<lease> result(std::in_place);
-    if (!take_at_once(home_.get(), index_, lease_access::record(*result))) [[unlikely]] result = try_acquire_slowly(*this);
-    return result;
+    core::permit got;
+    const semaphore_info* info = info_.get();
+    if (info != nullptr && core::take_usual(*info, got)) [[likely]] {
+        return std::optional<lease>(std::in_place, in_place([&] { return lease_access::make(*info, core::the_habits.identity, got); }));
+    }
+    return try_acquire_slowly(*this);
 }
 
 lease semaphore::acquire(const acquire_options& options, std::error_code& ec) noexcept {
     lease result;
     ec.clear();
-    const auto outcome = take(home_.get(), index_, options, patience::endless, os::never, lease_access::record(result), ec);
+    const auto outcome = take(info_.get(), options, patience::endless, os::never, lease_access::record(result), ec);
     if (outcome == wait_result::cancelled) ec = errc::cancelled;
     return result;
 }
@@ -156,7 +159,7 @@ lease semaphore::acquire(const acquire_options& options, std::error_code& ec) no
 lease semaphore::acquire(const acquire_options& options) {
     lease result;
     std::error_code ec;
-    const auto outcome = take(home_.get(), index_, options, patience::endless, os::never, lease_access::record(result), ec);
+    const auto outcome = take(info_.get(), options, patience::endless, os::never, lease_access::record(result), ec);
     if (outcome == wait_result::granted) [[likely]] return result;
     api::fail(outcome == wait_result::cancelled ? make_error_code(errc::cancelled) : ec, subject_of(*this)());
 }
@@ -164,7 +167,7 @@ lease semaphore::acquire(const acquire_options& options) {
 std::optional<lease> semaphore::try_acquire(const acquire_options& options, std::error_code& ec) noexcept {
     std::optional<lease> result(std::in_place);
     ec.clear();
-    if (take(home_.get(), index_, options, patience::none, {}, lease_access::record(*result), ec) != wait_result::granted) result.reset();
+    if (take(info_.get(), options, patience::none, {}, lease_access::record(*result), ec) != wait_result::granted) result.reset();
     return result;
 }
 
@@ -175,7 +178,7 @@ std::optional<lease> semaphore::try_acquire(const acquire_options& options) {
 std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_options& options, std::error_code& ec) noexcept {
     std::optional<lease> result(std::in_place);
     ec.clear();
-    if (take(home_.get(), index_, options, patience::bounded, when, lease_access::record(*result), ec) != wait_result::granted) result.reset();
+    if (take(info_.get(), options, patience::bounded, when, lease_access::record(*result), ec) != wait_result::granted) result.reset();
     return result;
 }
 
@@ -193,16 +196,15 @@ std::optional<lease> semaphore::try_acquire_for(duration timeout, const acquire_
 
 lease semaphore::adopt(const detached_lease& detached, std::error_code& ec) noexcept {
     ec.clear();
-    if (home_ == nullptr || detached.segment_id != home_->id() || detached.semaphore != index_) {
+    if (info_ == nullptr || detached.segment_id != info_->home->id() || detached.semaphore != info_->index) {
         ec = errc::invalid_argument;
         return {};
     }
-    const std::uint64_t identity = home_->join(ec);
+    const std::uint64_t identity = info_->home->join(ec);
     if (identity == 0) return {};
     lease result;
-    if (!core::adopt(*home_, index_, identity, detached.slot, detached.word, detached.permits, detached.token,
-                     lease_access::record(result))) {
-        lease_access::record(result).home = nullptr;
+    if (!core::adopt(*info_, identity, detached.seat, detached.word, detached.permits, detached.token, lease_access::record(result))) {
+        lease_access::record(result).of = nullptr;
         ec = errc::lease_lost;
     }
     return result;
@@ -214,17 +216,17 @@ lease semaphore::adopt(const detached_lease& detached) {
 
 void semaphore::resize(std::int64_t permits, std::error_code& ec) noexcept {
     ec.clear();
-    if (home_ == nullptr || permits < 1) {
+    if (info_ == nullptr || permits < 1) {
         ec = errc::invalid_argument;
         return;
     }
-    if (permits > home_->info(index_).range.capacity) {
+    if (permits > info_->range.capacity) {
         ec = errc::too_many_permits;
         return;
     }
-    const std::uint64_t identity = home_->join(ec);
+    const std::uint64_t identity = info_->home->join(ec);
     if (identity == 0) return;
-    const bool done = core::under_lock(*home_, index_, identity, os::after(os::now(), std::chrono::seconds{10}),
+    const bool done = core::under_lock(*info_->home, info_->index, identity, os::after(os::now(), std::chrono::seconds{10}),
                                        [&](core::wait_queue& queue) { queue.resize(static_cast<std::uint32_t>(permits)); });
     if (!done) ec = errc::timed_out;
 }
@@ -235,14 +237,14 @@ void semaphore::resize(std::int64_t permits) {
 
 std::uint32_t semaphore::reap(std::error_code& ec) noexcept {
     ec.clear();
-    if (home_ == nullptr) {
+    if (info_ == nullptr) {
         ec = errc::invalid_argument;
         return 0;
     }
-    const std::uint64_t identity = home_->join(ec);
+    const std::uint64_t identity = info_->home->join(ec);
     if (identity == 0) return 0;
-    const std::uint32_t taken = core::sweep(*home_, index_, identity).taken_back;
-    core::request_dispatch(*home_, index_, identity);
+    const std::uint32_t taken = core::sweep(*info_->home, info_->index, identity).taken_back;
+    core::request_dispatch(*info_->home, info_->index, identity);
     return taken;
 }
 
@@ -250,20 +252,19 @@ std::uint32_t semaphore::reap() {
     return api::throwing(subject_of(*this), [&](std::error_code& ec) { return reap(ec); });
 }
 
-semaphore_stats semaphore::stats() const { return home_ ? core::stats_of(*home_, index_) : semaphore_stats{}; }
-semaphore_snapshot semaphore::inspect() const { return home_ ? core::snapshot_of(*home_, index_) : semaphore_snapshot{}; }
-std::string semaphore::name() const { return home_ ? home_->view().semaphore(index_).name.load() : std::string{}; }
+semaphore_stats semaphore::stats() const { return info_ ? core::stats_of(*info_->home, info_->index) : semaphore_stats{}; }
+semaphore_snapshot semaphore::inspect() const { return info_ ? core::snapshot_of(*info_->home, info_->index) : semaphore_snapshot{}; }
+std::string semaphore::name() const { return info_ ? info_->block->name.load() : std::string{}; }
 
 std::uint32_t semaphore::permits() const noexcept {
-    return home_ ? home_->view().semaphore(index_).permits.load(relaxed) : 0;
+    return info_ ? info_->block->permits.load(relaxed) : 0;
 }
 
 std::uint32_t semaphore::available() const noexcept {
-    if (!home_) return 0;
-    const layout::slot_range& range = home_->info(index_).range;
+    if (!info_) return 0;
     std::uint32_t open = 0;
-    for (std::uint32_t i = 0; i < range.capacity; ++i) {
-        const auto w = layout::slot_word::unpack(home_->view().slot(range.first + i).word.load(relaxed));
+    for (std::uint32_t i = 0; i < info_->range.capacity; ++i) {
+        const auto w = layout::slot_word::unpack(info_->slots[i].word.load(relaxed));
         if (w.state == layout::slot_state::open) ++open;
     }
     return open;

@@ -116,7 +116,7 @@ node_state sleep_until_served(claimed_node& mine, const wait_request& request, w
 }
 
 // Granted slots become held ones. @return false when any was lost before it could be taken over: then none is kept
-bool take_over(attachment& home, const semaphore_info& info, const claimed_node& mine, const wait_request& request,
+bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_request& request,
                std::uint64_t identity, lease_record& lease) noexcept {
     const layout::node& node = mine.node();
     const std::uint32_t first = node.first_slot.load(relaxed);
@@ -126,13 +126,14 @@ bool take_over(attachment& home, const semaphore_info& info, const claimed_node&
     for (std::uint32_t k = 0; k < range.capacity && got < request.permits; ++k) {
         // The slots of one grant usually follow the first.
         const std::uint32_t start = first - range.first < range.capacity ? first - range.first : 0;
-        const std::uint32_t s = range.first + (start + k) % range.capacity;
-        layout::slot& slot = home.view().slot(s);
+        const std::uint32_t seat = (start + k) % range.capacity;
+        layout::slot& slot = info.slots[seat];
         std::uint64_t bits = slot.word.load(std::memory_order_acquire);
         slot_word w = slot_word::unpack(bits);
         if (!w.granted() || w.process != mine.word().process || slot.granted_to.load(relaxed) != mine.index()) continue;
         // Described before it is held, so that no renewal of a held slot goes by the last lease's ttl.
-        describe(slot, w, request.what, granted, habits(identity).tid);
+        describe(slot, request.what, granted, node.tid.load(relaxed));
+        end_description(slot, w.seq);
         // Renewed or told to retire meanwhile, it is still the same grant; reaped and granted anew, it is another's.
         const slot_word granted_to_us = w;
         bool held = false;
@@ -142,25 +143,24 @@ bool take_over(attachment& home, const semaphore_info& info, const claimed_node&
         }
         if (!held) continue;
         w = w.become(layout::slot_state::held);
-        const std::uint64_t token = token_of(slot.seq_high.load(std::memory_order_acquire), w);
-        if (lease.all) lease.all[got] = {s, w.pack(), token};
+        const std::uint64_t token = token_of(slot.seq_high.load(std::memory_order_acquire), w.seq);
+        if (lease.all) lease.all[got] = {seat, w.pack(), token};
         if (got++ == 0) {
-            lease.slot = s;
-            lease.seat = s - range.first;
+            lease.seat = seat;
             lease.word = w.pack();
             lease.token = token;
         }
     }
-    lease.home = &home;
+    lease.of = &info;
     lease.identity = identity;
     lease.ticket = node.ticket.load(relaxed);
     lease.permits = got;
     if (got == request.permits) return true;
     for (std::uint32_t i = 0; i < got; ++i) {
-        const permit p = lease.all ? lease.all[i] : permit{lease.slot, lease.word, lease.token};
-        (void)give_back(home, info, p.slot, p.word, p.token);
+        const permit p = lease.all ? lease.all[i] : permit{lease.seat, lease.word, lease.token};
+        (void)give_back(info, p);
     }
-    lease.home = nullptr;
+    lease.of = nullptr;
     return false;
 }
 
@@ -169,8 +169,7 @@ bool take_over(attachment& home, const semaphore_info& info, const claimed_node&
 wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t identity, const wait_request& request,
                           lease_record& lease, std::error_code& ec) noexcept {
     const semaphore_info& info = home.info(index);
-    layout::semaphore_block& block = home.view().semaphore(index);
-    lease.semaphore = index;
+    layout::semaphore_block& block = *info.block;
     if (request.permits > 1 && !lease.all) {
         lease.all.reset(new (std::nothrow) permit[request.permits]);
         if (!lease.all) {
@@ -189,7 +188,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     node.permits.store(request.permits, relaxed);
     node.ttl_ticks.store(request.what.ttl_ticks, relaxed);
     node.tenant.store(request.what.tenant, relaxed);
-    node.tid.store(habits(identity).tid, relaxed);
+    node.tid.store(os::thread_identity::current().tid(), relaxed);
     node.enqueued_ns.store(static_cast<std::uint64_t>(enqueued.time_since_epoch().count()), relaxed);
     node.label.store(request.what.label);
     const os::instant given_up = os::after(std::max(request.until, enqueued), stopped_waiters_grace);
@@ -256,9 +255,9 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
             ec = errc::segment_corrupt;
             return wait_result::failed;
     }
-    if (info.kind == kind::leased && !take_over(home, info, mine, request, identity, lease)) {
+    if (info.kind == kind::leased && !take_over(info, mine, request, identity, lease)) {
         // The ttl passed between the grant and this line: we were stopped for that long. Its turn has come and gone; queue again.
-        look_at_gate(home, index, identity);
+        look_at_gate(info, identity);
         return wait_result::timed_out;
     }
     add_to_histogram(block.wait, os::now() - enqueued, 1);

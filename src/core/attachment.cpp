@@ -51,6 +51,7 @@ void look_at_the_clock_again() {
     registry& r = the_registry();
     const wiped_lock lock(r.page->busy);
     for (const live_attachment& l : r.live) {
+        l.object->member().renew_stamp();
         l.object->poke_keeper();
         l.object->wake_our_waiters();
     }
@@ -79,13 +80,28 @@ registry& the_registry() {
 attachment::attachment() : member_(mapping_.view, clock_) {}
 
 void attachment::attach_to(layout::mapping&& m) {
-    std::vector<semaphore_info> infos(m.view.sizes().semaphores);
+    const std::uint32_t count = m.view.sizes().semaphores;
+    if (count > info_count_) {
+        auto larger = std::make_unique<semaphore_info[]>(count);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            larger[i].home = this;
+            larger[i].page = &member_.page();
+            larger[i].index = i;
+        }
+        outgrown_.push_back(std::move(infos_));
+        infos_ = std::move(larger);
+        info_count_ = count;
+    }
     name_ = m.name;
     id_ = m.id;
     clock_ = layout::tick_clock(os::instant{os::nanoseconds{m.epoch_ns}});
-    infos_.swap(infos);
     shortest_ttl_.store(0, relaxed);
     mapping_ = std::move(m);
+    for (std::uint32_t i = 0; i < info_count_; ++i) {
+        infos_[i].generation.store(0, relaxed);
+        infos_[i].clock = clock_;
+        infos_[i].block = i < count ? &view().semaphore(i) : nullptr;
+    }
 }
 
 attachment::~attachment() = default;
@@ -115,7 +131,7 @@ std::uint64_t attachment::join(std::error_code& ec) noexcept {
 }
 
 bool attachment::ready(std::uint32_t index) noexcept {
-    if (index >= infos_.size()) return false;
+    if (index >= view().sizes().semaphores) return false;
     const layout::semaphore_block& block = view().semaphore(index);
     // acquire: pairs with the store that made it ready; its description is complete.
     if (block.state.load(std::memory_order_acquire) != static_cast<std::uint32_t>(layout::directory_state::ready)) return false;
@@ -135,6 +151,11 @@ bool attachment::ready(std::uint32_t index) noexcept {
     info.order = block.order.load(relaxed) == 0 ? order::fifo : order::throughput;
     info.renewal = block.renewal.load(relaxed) == 0 ? renewal::automatic : renewal::manual;
     info.range = range;
+    if (what == kind::leased) {
+        info.slots = &view().slot(range.first);
+        info.hint_words = &view().hint(range.first_hint);
+        info.usual_seats = info.renewal == renewal::automatic ? range.capacity : 0;
+    }
     info.ttl_ticks = block.ttl_ticks.load(relaxed);
     info.max_hold_ticks = block.max_hold_ticks.load(relaxed);
     info.max_waiters = block.max_waiters.load(relaxed);

@@ -16,20 +16,31 @@ namespace shmsem::core {
 
 class keeper;
 
+class attachment;
+
 /// What a process knows of a semaphore without asking shared memory again: fixed when the semaphore is made, and checked
-/// against the tables when it is read.
-struct semaphore_info {
-    std::atomic<std::uint32_t> generation{0};  // 0: not known; stored last
+/// against the tables when it is read. The first two lines are all that an uncontended pair reads of this process's memory.
+struct alignas(64) semaphore_info {
+    attachment* home = nullptr;  // this and the next are right for ever
+    const robust::member_page* page = nullptr;
+    layout::semaphore_block* block = nullptr;
+    layout::slot* slots = nullptr;  // of its range
+    layout::word64* hint_words = nullptr;
+    layout::tick_clock clock;
+    std::uint64_t closed_gate = 0;  // bits of the gate that send a newcomer to the queue
+    std::uint32_t ttl_ticks = 0;    // 0: none
+    std::uint32_t usual_seats = 0;  // seats that a thread may take without a look at the clock: see take_usual()
+
+    layout::slot_range range;
+    std::uint32_t index = 0;
+    std::uint32_t max_count = 0;
+    std::uint32_t max_hold_ticks = 0;  // 0: none
+    std::uint32_t max_waiters = 0;
     shmsem::kind kind{};
     shmsem::order order{};
     shmsem::renewal renewal{};
-    layout::slot_range range;
-    std::uint32_t ttl_ticks = 0;       // 0: none
-    std::uint32_t max_hold_ticks = 0;  // 0: none
-    std::uint32_t max_waiters = 0;
-    std::uint32_t max_count = 0;
+    std::atomic<std::uint32_t> generation{0};  // 0: not known; stored last
     std::atomic<std::uint32_t> swept_at{0};
-    std::uint64_t closed_gate = 0;  // bits of the gate that send a newcomer to the queue
 };
 
 /// A segment as mapped into this process. There is one for each segment however many handles there are; objects are
@@ -85,7 +96,9 @@ class attachment {
     robust::membership member_;
     std::string name_;
     std::uint64_t id_ = 0;
-    std::vector<semaphore_info> infos_;
+    std::unique_ptr<semaphore_info[]> infos_;
+    std::uint32_t info_count_ = 0;
+    std::vector<std::unique_ptr<semaphore_info[]>> outgrown_;  // leases that outlived their segment may still look there
     std::atomic<std::uint32_t> shortest_ttl_{0};
     std::atomic<core::keeper*> keeper_{nullptr};
     // Beside our own, those of the processes that we were forked from: their threads are not here, their memory is left alone.

@@ -3,158 +3,166 @@
 #include "core/hints.hpp"
 #include "core/lease_record.hpp"
 #include "core/wait_queue.hpp"
+#include "os/still_running.hpp"
 #include "os/testing.hpp"
 
 // Acquire and release when nobody waits: one compare-exchange each, and no system call.
 
 namespace shmsem::core {
 
-/// Where this thread looks first, and its id; one line of thread-local memory.
+/// What this thread knows without asking anybody, as long as `stamp` is its process's and the thread keeps its processor.
 struct thread_habits {
-    std::uint64_t identity = 0;  // for which tid and start are right
+    std::uint64_t stamp = ~std::uint64_t{0};
+    const os::running_word* running = &os::never_running;
+    std::uint64_t identity = 0;
+    std::uint64_t holder = 0;  // of a slot word that it holds
+    os::instant now{};
+    layout::tick tick{};  // the same in the segment's time
     std::uint32_t tid = 0;
-    std::uint32_t slot = 0;
+    std::uint32_t seat = 0;  // where it looks first
+    const layout::slot* described = nullptr;  // the slot whose description was made by take_usual(),
+    std::uint64_t next_token = 0;             // and is right for this token too
 };
 extern constinit thread_local thread_habits the_habits [[gnu::tls_model("initial-exec")]];
-void form_habits(std::uint64_t identity) noexcept;
-[[nodiscard]] inline thread_habits& habits(std::uint64_t identity) noexcept {
-    thread_habits& mine = the_habits;
-    if (mine.identity != identity) [[unlikely]] form_habits(identity);
-    return mine;
-}
+/// Brings them up to date, the time included.
+thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity) noexcept;
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept;
 
 /// Holds of leases taken without queueing are sampled, so that the common release reads no clock: the first 64 of each slot,
-/// then one in 64, which counts for 64.
-constexpr std::uint32_t hold_weight(std::uint64_t token, bool queued) noexcept {
-    return queued || token <= 64 ? 1 : token % 64 == 0 ? 64 : 0;
+/// then one in 256, which counts for 256.
+constexpr std::uint32_t hold_weight(std::uint32_t seq, bool queued) noexcept {
+    return queued || seq < 64 ? 1 : seq % 256 == 0 ? 256 : 0;
 }
+static_assert(hold_weight(0, false) != 0, "an acquisition at which seq begins anew is one of those");
 
-void set_label(layout::slot& slot, std::string_view label) noexcept;
-[[gnu::always_inline]] inline void describe(layout::slot& slot, layout::slot_word word, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
-    constexpr auto relaxed = std::memory_order_relaxed;
-    slot.acquired_ns.store(static_cast<std::uint64_t>(acquired.time_since_epoch().count()), relaxed);
-    slot.ttl_ticks.store(d.ttl_ticks, relaxed);
-    slot.tid.store(tid, relaxed);
-    slot.tenant.store(d.tenant, relaxed);
-    if (!d.label.empty() || slot.label.words[0].load(relaxed) != 0) [[unlikely]] set_label(slot, d.label);
-    slot.tag.store(word.seq, std::memory_order_release);  // a reader that sees this tag sees the description, or a later one
+/// Followed by end_description().
+inline void describe(layout::slot& slot, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
+    slot.acquired_ns.store(static_cast<std::uint64_t>(acquired.time_since_epoch().count()), std::memory_order_relaxed);
+    slot.ttl_ticks.store(d.ttl_ticks, std::memory_order_relaxed);
+    slot.tid.store(tid, std::memory_order_relaxed);
+    slot.tenant.store(d.tenant, std::memory_order_relaxed);
+    if (d.label.empty()) {
+        slot.label.words[0].store(0, std::memory_order_relaxed);
+    } else {
+        slot.label.store(d.label);
+    }
+}
+[[gnu::always_inline]] inline void end_description(layout::slot& slot, std::uint32_t seq) noexcept {
+    slot.tag.store(seq, std::memory_order_release);  // a reader that sees this tag sees the description, or a later one
 }
 
 enum class fast_result : std::uint8_t { taken, none_open, gate_closed, must_queue };
 
-/// Undoes an acquisition.
-void give_up_slot(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t s, layout::slot_word word) noexcept;
+/// The deadline of a lease that begins at a coarse tick. One more, because that clock lags by less: no lease ends before its ttl.
+constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_ticks) noexcept {
+    return ttl_ticks == 0 ? layout::tick{} : layout::tick_clock::after(begin, ttl_ticks + 1);
+}
 
-/// Takes the slot if it is open. The token's high part is read before and after: equal, so seq has not wrapped in between.
-[[gnu::always_inline]] inline bool take_slot(attachment& home, std::uint32_t s, std::uint64_t identity, layout::tick until, const description& d,
-                      os::instant now, std::uint32_t tid, lease_record& lease, bool& at_wrap) noexcept {
-    layout::slot& slot = home.view().slot(s);
-    std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
-    const auto seen = layout::slot_word::unpack(bits);
-    if (seen.state != layout::slot_state::open) return false;
-    if (seen.seq == layout::max_seq) [[unlikely]] {
-        at_wrap = true;  // only a granter may go beyond
-        return false;
-    }
-    const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
-    const auto held = seen.acquired_by(robust::index_in(identity), until, layout::slot_state::held);
+/// Takes a slot that was seen open, and not at the end of seq: one compare-exchange. What is left to do is to describe it.
+[[gnu::always_inline]] inline bool take_slot(layout::slot& slot, std::uint64_t open, std::uint64_t holder, layout::tick until, permit& got) noexcept {
+    const std::uint32_t seq = layout::next_seq(open);
+    const std::uint64_t held = layout::acquired_bits(seq, holder, until);
     // acquire: pairs with the CAS that opened the slot; what the last holder wrote before is visible to us. Failing publishes
     // nothing: somebody else has it.
-    if (!slot.word.compare_exchange_strong(bits, held.pack(), std::memory_order_seq_cst, std::memory_order_relaxed)) return false;
+    if (!slot.word.compare_exchange_strong(open, held, std::memory_order_seq_cst, std::memory_order_relaxed)) return false;
     os::kill_point("acquire.taken");
-    if (slot.seq_high.load(std::memory_order_acquire) != high) [[unlikely]] {
-        give_up_slot(home, lease.semaphore, identity, s, held);  // we slept through a wrap: no token would be right
-        return false;
-    }
-    describe(slot, held, d, now, tid);
-    lease.home = &home;
-    lease.slot = s;
-    lease.permits = 1;
-    lease.word = held.pack();
-    lease.token = token_of(high, held);
-    lease.identity = identity;
+    // The token's high part changes only while the slot is open and seq at its end, so not while we hold it.
+    const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
+    got.word = held;
+    got.token = token_of(high, seq);
     return true;
 }
 
-/// The same, anywhere in the semaphore: where the hints say that a slot may be open.
-fast_result search_slots(attachment& home, const semaphore_info& info, std::uint64_t identity, layout::tick until, const description& d,
-                         os::instant now, bool at_wrap, lease_record& lease) noexcept;
-/// Replaces the coarse time of acquisition, where the hold will be sampled.
-void note_precise_start(attachment& home, const lease_record& lease) noexcept;
-
-/// One permit, if the gate is open and a slot is. @param lease  empty; filled when taken
-[[gnu::always_inline]] inline fast_result try_fast(attachment& home, const semaphore_info& info, std::uint32_t index, std::uint64_t identity,
-                                                   const description& d, lease_record& lease) noexcept {
-    // seq_cst: a caller that comes after a waiter raised the gate must not overtake it.                              (I3)
-    if ((home.view().semaphore(index).gate.load(std::memory_order_seq_cst) & info.closed_gate) != 0) [[unlikely]] {
-        return fast_result::gate_closed;
-    }
-    const thread_habits& habit = habits(identity);
-    const os::instant coarse = os::coarse_now();
-    layout::tick until{};
-    // One tick more, because the coarse clock lags by less than that: no lease ends before its ttl.
-    if (d.ttl_ticks != 0) until = layout::tick_clock::after(home.clock().at(coarse), d.ttl_ticks + 1);
-    lease.semaphore = index;
-    bool at_wrap = false;
-    if (habit.slot >= info.range.capacity ||
-        !take_slot(home, info.range.first + habit.slot, identity, until, d, coarse, habit.tid, lease, at_wrap)) [[unlikely]] {
-        const fast_result found = search_slots(home, info, identity, until, d, coarse, at_wrap, lease);
-        if (found != fast_result::taken) return found;
-    }
-    lease.seat = lease.slot - info.range.first;
-    if (hold_weight(lease.token, false) != 0) [[unlikely]] note_precise_start(home, lease);
-    return fast_result::taken;
+/// Whether a newcomer may look for a slot. seq_cst: a caller that comes after a waiter raised the gate must not overtake it.   (I3)
+[[gnu::always_inline]] inline bool may_enter(const semaphore_info& info) noexcept {
+    return (info.block->gate.load(std::memory_order_seq_cst) & info.closed_gate) == 0;
 }
 
-void record_hold(attachment& home, const lease_record& lease) noexcept;
-/// When the first CAS did not find the very word: renewed since, retiring, or lost.
-bool give_back_changed(attachment& home, std::uint32_t slot, std::uint64_t word, std::uint64_t token) noexcept;
+/// One permit, if the gate is open and this thread's usual slot is, and nothing else is to be done: all of an uncontended acquire,
+/// and nothing that needs room or a call. Whatever it declines, try_fast() decides.
+///
+/// The lease begins at a time that the thread read before, when it had the processor already: with a look at the clock each time
+/// the pair would take half as long again. The background thread's beats, of which there are three in the shortest ttl, bound how old
+/// that time can be. So, counted from now, the lease may end a third of its ttl early, unless renewed; automatic renewal, which is a
+/// condition here, comes by then, and keeps up no more than two thirds of the ttl at any time anyway.
+[[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, permit& got) noexcept {
+    thread_habits& mine = the_habits;
+    if (mine.stamp != info.page->stamp.load(std::memory_order_acquire) || !os::still_running(mine.running)) [[unlikely]] return false;
+    if (!may_enter(info) || mine.seat >= info.usual_seats) [[unlikely]] return false;
+    layout::slot& slot = info.slots[mine.seat];
+    const std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
+    const std::uint32_t seq = layout::next_seq(bits);
+    if (seq > layout::max_seq || hold_weight(seq, false) != 0) [[unlikely]] return false;
+    got.seat = mine.seat;
+    if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) [[unlikely]] return false;
+    // When nobody has had it in between, all that changes is the token. A store has to reach memory before the next compare-exchange
+    // can begin; there are few enough here to be there in time.
+    if (mine.described != &slot || mine.next_token != got.token || slot.tid.load(std::memory_order_relaxed) != mine.tid) [[unlikely]] {
+        describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
+        mine.described = &slot;
+    }
+    mine.next_token = got.token + 1;
+    end_description(slot, seq);
+    return true;
+}
 
-/// Ends one permit of this process. @return false when it was lost
+/// One permit, if the gate is open and a slot is, wherever the hints say.
+fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, permit& got) noexcept;
+
+/// What a lease of one permit knows.
+inline lease_record record_of(const semaphore_info& info, std::uint64_t identity, const permit& got) noexcept {
+    const bool usual = layout::slot_word::unpack(got.word).state == layout::slot_state::held && hold_weight(layout::seq_of(got.word), false) == 0;
+    return {.of = &info, .word = got.word, .token = got.token, .identity = identity,
+            .usual = usual ? identity : lease_record::nobody, .seat = got.seat, .permits = 1, .watched = 0, .ticket = 0, .all = nullptr};
+}
+
+/// Opens one slot of this process. @return false when it was lost
 //                        dies after                  a survivor sees                  does
 //   slot -> open  COMMIT   release.opened             slot open, gate not looked at    the dead releaser's reaper dispatches
 //   hint                   -                          slot open, no hint               the same: a death sets all hints
-inline bool give_back(attachment& home, const semaphore_info& info, std::uint32_t s, std::uint64_t word, std::uint64_t token) noexcept {
-    layout::slot& slot = home.view().slot(s);
-    std::uint64_t expected = word;
-    // seq_cst: release publishes what the holder did; and it comes before the caller's look at the gate.           (I4)
-    if (!slot.word.compare_exchange_strong(expected, layout::slot_word::unpack(word).ended().pack(), std::memory_order_seq_cst))
-        [[unlikely]] {
-        if (!give_back_changed(home, s, word, token)) return false;
-    }
+[[gnu::always_inline]] inline bool open_slot(layout::slot& slot, std::uint64_t word, std::uint64_t ended) noexcept {
+    // seq_cst: release publishes what the holder did; and it comes before the look at the hint and at the gate.           (I4)
+    if (!slot.word.compare_exchange_strong(word, ended, std::memory_order_seq_cst)) return false;
     os::kill_point("release.opened");
-    hints(home.view(), info.range).set(s);
     return true;
 }
+/// The same with its hint, and also when the word has changed: renewed since, retiring, or lost.
+bool give_back(const semaphore_info& info, const permit& p) noexcept;
 
 /// After slots were opened: serves those who wait.
-inline void look_at_gate(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept {
-    const std::uint64_t gate = home.view().semaphore(index).gate.load(std::memory_order_seq_cst);
-    if ((gate & layout::gate::count_mask) != 0) [[unlikely]] {
+inline void look_at_gate(const semaphore_info& info, std::uint64_t identity) noexcept {
+    if ((info.block->gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]] {
         os::kill_point("release.before_dispatch");
-        request_dispatch(home, index, identity);
+        request_dispatch(*info.home, info.index, identity);
     }
 }
 
 /// A lease of this very process: not one inherited through fork, nor of a segment detached since.
-inline bool ours(const lease_record& lease) noexcept {
-    return lease.home != nullptr && lease.home->identity() == lease.identity;
+[[gnu::always_inline]] inline bool ours(const lease_record& lease) noexcept {
+    return lease.of != nullptr && lease.of->page->identity.load(std::memory_order_acquire) == lease.identity;
 }
-
-bool release_many(const lease_record& lease) noexcept;
 
 /// Gives every permit back. @return false when any of them had been lost, or none was ours
-inline bool release(const lease_record& lease) noexcept {
-    if (!ours(lease)) [[unlikely]] return false;
-    if (lease.all) [[unlikely]] return release_many(lease);
-    attachment& home = *lease.home;
-    if (hold_weight(lease.token, lease.ticket != 0) != 0) [[unlikely]] record_hold(home, lease);
-    const bool kept = give_back(home, home.info(lease.semaphore), lease.slot, lease.word, lease.token);
-    the_habits.slot = lease.seat;  // what this thread released last is the likeliest to be open, and warm
-    look_at_gate(home, lease.semaphore, lease.identity);
-    return kept;
+bool release(const lease_record& lease) noexcept;
+
+enum class usual_release : std::uint8_t { declined, opened, done };
+
+/// Gives one permit back when nothing else is to be done. What it declines, release() does; what it opened, tell_of_open_slot()
+/// has to follow.
+[[gnu::always_inline]] inline usual_release release_usual(const lease_record& lease) noexcept {
+    if (lease.of == nullptr || lease.of->page->identity.load(std::memory_order_acquire) != lease.usual) [[unlikely]] {
+        return usual_release::declined;
+    }
+    const semaphore_info& info = *lease.of;
+    const std::uint32_t seat = lease.seat;
+    if (!open_slot(info.slots[seat], lease.word, layout::ended_bits(lease.word))) [[unlikely]] return usual_release::declined;
+    the_habits.seat = seat;  // what this thread released last is the likeliest to be open, and warm
+    const std::uint64_t hint = info.hint_words[seat / 64].load(std::memory_order_seq_cst);
+    const std::uint64_t gate = info.block->gate.load(std::memory_order_seq_cst);
+    const bool quiet = (hint >> (seat % 64) & 1) != 0 && (gate & layout::gate::count_mask) == 0;
+    return quiet ? usual_release::done : usual_release::opened;
 }
+void tell_of_open_slot(const semaphore_info& info, std::uint32_t seat, std::uint64_t identity) noexcept;
 
 }  // namespace shmsem::core

@@ -138,6 +138,7 @@ void keeper::start_watching_us(layout::process_index me) noexcept {
 // Renews what is due, and looks after the semaphores that our threads wait for. @return when to do it again
 os::instant keeper::beat(os::instant now) noexcept {
     os::instant next = os::never;
+    home_.member().renew_stamp();
     const std::uint32_t ttl = home_.shortest_ttl();
     if (ttl != 0) next = os::after(now, layout::duration_of(ttl) / 3);
     const bool waits = home_.member().page().waiting.load(std::memory_order_seq_cst) != 0;
@@ -157,24 +158,23 @@ os::instant keeper::beat(os::instant now) noexcept {
 os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, bool waits) noexcept {
     const semaphore_info& info = home_.info(index);
     const layout::process_index me = robust::index_in(identity_);
-    const layout::tick_clock& clock = home_.clock();
-    const std::uint64_t gate = home_.view().semaphore(index).gate.load(std::memory_order_seq_cst);
+    const std::uint64_t gate = info.block->gate.load(std::memory_order_seq_cst);
     os::instant next = os::never;
     bool expired = false;
     for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
-        const std::uint32_t s = info.range.first + i;
-        const slot_word w = slot_word::unpack(home_.view().slot(s).word.load(std::memory_order_acquire));
+        layout::slot& slot = info.slots[i];
+        const slot_word w = slot_word::unpack(slot.word.load(std::memory_order_acquire));
         if (!w.owned()) continue;
         if (waits && gate != 0) in_our_way_.set(w.process);
         if (w.deadline.none()) continue;
         if (w.process == me && info.renewal == renewal::automatic &&
-            renew_slot(home_, info, s, w, false) != renewed::not_due) {
+            renew_slot(info, slot, w, false) != renewed::not_due) {
             continue;
         }
-        if (w.deadline.reached_by(clock.at(now))) {
+        if (w.deadline.reached_by(info.clock.at(now))) {
             expired = true;
         } else if (waits) {
-            next = std::min(next, clock.instant_of(w.deadline, now));
+            next = std::min(next, info.clock.instant_of(w.deadline, now));
         }
     }
     if (!expired && (!waits || gate == 0)) return os::never;
@@ -183,7 +183,7 @@ os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, b
     if (gate == 0) return os::never;
     request_dispatch(home_, index, identity_);
     // Leases that begin after this look live at least as long as the shortest ttl that anybody uses here.
-    const std::uint32_t shortest = home_.view().semaphore(index).shortest_ttl.load(relaxed);
+    const std::uint32_t shortest = info.block->shortest_ttl.load(relaxed);
     if (shortest != 0) next = std::min(next, os::after(now, layout::duration_of(shortest)));
     return std::max(next, now + layout::tick_length / 2);
 }

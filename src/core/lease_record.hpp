@@ -8,8 +8,8 @@
 
 namespace shmsem::core {
 
-constexpr std::uint64_t token_of(std::uint32_t seq_high, layout::slot_word w) noexcept {
-    return static_cast<std::uint64_t>(seq_high) << layout::seq_bits | w.seq;
+constexpr std::uint64_t token_of(std::uint32_t seq_high, std::uint32_t seq) noexcept {
+    return static_cast<std::uint64_t>(seq_high) << layout::seq_bits | seq;
 }
 
 /// What is said of a lease besides its word.

@@ -18,7 +18,7 @@ constexpr auto relaxed = std::memory_order_relaxed;
 template <class Visit>
 void each_permit(const lease_record& lease, Visit&& visit) {
     if (!lease.all) {
-        visit(permit{lease.slot, lease.word, lease.token});
+        visit(permit{lease.seat, lease.word, lease.token});
         return;
     }
     for (std::uint32_t i = 0; i < lease.permits; ++i) visit(lease.all[i]);
@@ -26,15 +26,16 @@ void each_permit(const lease_record& lease, Visit&& visit) {
 
 // seq alone comes round after 2^17 acquisitions; the token does not.
 bool same_token(const layout::slot& slot, slot_word word, std::uint64_t token) noexcept {
-    return token_of(slot.seq_high.load(std::memory_order_acquire), word) == token;
+    return token_of(slot.seq_high.load(std::memory_order_acquire), word.seq) == token;
 }
 
 // The ttl by which an owned slot is renewed. Before the lease is described, the shortest that it can be.
-std::uint32_t ttl_of(attachment& home, const semaphore_info& info, const layout::slot& slot, slot_word w, bool described) noexcept {
+std::uint32_t ttl_of(const semaphore_info& info, const layout::slot& slot, slot_word w, bool described) noexcept {
     if (described) return slot.ttl_ticks.load(relaxed);
     const std::uint32_t n = slot.granted_to.load(relaxed);
-    if (w.granted() && home.view().has_node(n)) return home.view().node(n).ttl_ticks.load(relaxed);
-    const std::uint32_t shortest = home.shortest_ttl();
+    const layout::view& view = info.home->view();
+    if (w.granted() && view.has_node(n)) return view.node(n).ttl_ticks.load(relaxed);
+    const std::uint32_t shortest = info.home->shortest_ttl();
     return shortest == 0 ? info.ttl_ticks : std::min(info.ttl_ticks, shortest);
 }
 
@@ -42,45 +43,62 @@ std::uint32_t ttl_of(attachment& home, const semaphore_info& info, const layout:
 
 constinit thread_local thread_habits the_habits;
 
-void form_habits(std::uint64_t identity) noexcept {
+thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity) noexcept {
     thread_habits& mine = the_habits;
-    mine.tid = os::thread_identity::current().tid();
-    // Threads start at places of their own, so that those who do not compete for the last permit share no line.
-    if (mine.identity == 0) mine.slot = mine.tid * 0x9e3779b1U >> 8;
-    mine.identity = identity;
+    // The clock last: whatever happens after the mark and the stamp were read shows in them.
+    mine.running = os::mark_running();
+    mine.stamp = info.page->stamp.load(std::memory_order_acquire);
+    mine.now = os::coarse_now();
+    mine.tick = info.clock.at(mine.now);
+    mine.described = nullptr;
+    if (mine.identity != identity) {
+        mine.tid = os::thread_identity::current().tid();
+        // Threads start at places of their own, so that those who do not compete for the last permit share no line.
+        if (mine.identity == 0) mine.seat = mine.tid * 0x9e3779b1U >> 8;
+        mine.holder = layout::holder_bits(robust::index_in(identity));
+        mine.identity = identity;
+    }
+    return mine;
 }
 
-fast_result search_slots(attachment& home, const semaphore_info& info, std::uint64_t identity, layout::tick until, const description& d,
-                         os::instant now, bool at_wrap, lease_record& lease) noexcept {
-    thread_habits& habit = habits(identity);
-    const std::uint32_t start = habit.slot % info.range.capacity;
+fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, permit& got) noexcept {
+    if (!may_enter(info)) return fast_result::gate_closed;
+    thread_habits& habits_now = refresh_habits(info, identity);
     constexpr int enough = 64;  // hints that lead nowhere: the queue's lock clears them
     int misses = 0;
-    bool gave_up = false;
-    hints(home.view(), info.range).each(start, [&](std::uint32_t s) {
-        if (take_slot(home, s, identity, until, d, now, habit.tid, lease, at_wrap)) {
-            habit.slot = s - info.range.first;
-            return true;
+    bool at_wrap = false;  // of a slot's seq: only a granter may go beyond
+    const auto take = [&](std::uint32_t seat) {
+        const std::uint64_t bits = info.slots[seat].word.load(relaxed);
+        if (!layout::is_open(bits)) return false;
+        if (layout::next_seq(bits) > layout::max_seq) {
+            at_wrap = true;
+            return false;
         }
-        gave_up = ++misses > enough;
-        return gave_up;
-    });
-    if (lease.home != nullptr) return fast_result::taken;
-    return at_wrap || gave_up ? fast_result::must_queue : fast_result::none_open;
+        return take_slot(info.slots[seat], bits, habits_now.holder, first_deadline(habits_now.tick, d.ttl_ticks), got);
+    };
+    std::uint32_t seat = habits_now.seat % info.range.capacity;
+    bool taken = take(seat);
+    if (!taken) {
+        hints(info.home->view(), info.range).each(seat, [&](std::uint32_t s) {
+            seat = s - info.range.first;
+            taken = take(seat);
+            return taken || ++misses > enough;
+        });
+    }
+    if (!taken) return at_wrap || misses > enough ? fast_result::must_queue : fast_result::none_open;
+    got.seat = habits_now.seat = seat;
+    layout::slot& slot = info.slots[seat];
+    describe(slot, d, habits_now.now, habits_now.tid);
+    if (hold_weight(layout::seq_of(got.word), false) != 0) {  // the coarse time of acquisition will not do where the hold is measured
+        slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
+    }
+    end_description(slot, layout::seq_of(got.word));
+    return fast_result::taken;
 }
 
-void give_up_slot(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t s, slot_word word) noexcept {
-    std::uint64_t bits = word.pack();
-    home.view().slot(s).word.compare_exchange_strong(bits, word.ended().pack());
-    hints(home.view(), home.info(index).range).set(s);
-    look_at_gate(home, index, identity);
-}
-
-void set_label(layout::slot& slot, std::string_view label) noexcept { slot.label.store(label); }
-
-void note_precise_start(attachment& home, const lease_record& lease) noexcept {
-    const auto precise = static_cast<std::uint64_t>(os::now().time_since_epoch().count());
-    home.view().slot(lease.slot).acquired_ns.store(precise, relaxed);
+void tell_of_open_slot(const semaphore_info& info, std::uint32_t seat, std::uint64_t identity) noexcept {
+    hints(info.home->view(), info.range).set(info.range.first + seat);
+    look_at_gate(info, identity);
 }
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept {
@@ -89,43 +107,47 @@ void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::u
     h[std::min<std::size_t>(bucket, h.size() - 1)].fetch_add(weight, relaxed);
 }
 
-void record_hold(attachment& home, const lease_record& lease) noexcept {
-    const layout::slot& slot = home.view().slot(lease.slot);
-    const os::instant since{os::nanoseconds{static_cast<std::int64_t>(slot.acquired_ns.load(relaxed))}};
-    add_to_histogram(home.view().semaphore(lease.semaphore).hold, os::now() - since, hold_weight(lease.token, lease.ticket != 0));
-}
-
-bool give_back_changed(attachment& home, std::uint32_t s, std::uint64_t word, std::uint64_t token) noexcept {
-    layout::slot& slot = home.view().slot(s);
-    const slot_word mine = slot_word::unpack(word);
-    std::uint64_t bits = slot.word.load(relaxed);
-    while (slot_word::unpack(bits).same_lease(mine) && same_token(slot, slot_word::unpack(bits), token)) {
-        if (slot.word.compare_exchange_weak(bits, slot_word::unpack(bits).ended().pack(), std::memory_order_seq_cst)) return true;
+bool give_back(const semaphore_info& info, const permit& p) noexcept {
+    layout::slot& slot = info.slots[p.seat];
+    const auto open = [&slot](std::uint64_t word) { return open_slot(slot, word, slot_word::unpack(word).ended().pack()); };
+    bool kept = open(p.word);
+    if (!kept) {  // renewed since, retiring, or lost
+        const slot_word mine = slot_word::unpack(p.word);
+        std::uint64_t bits = slot.word.load(relaxed);
+        while (!kept && slot_word::unpack(bits).same_lease(mine) && same_token(slot, slot_word::unpack(bits), p.token)) {
+            kept = open(bits);
+            if (!kept) bits = slot.word.load(relaxed);
+        }
     }
-    return false;
+    if (kept) hints(info.home->view(), info.range).set(info.range.first + p.seat);
+    return kept;
 }
 
-bool release_many(const lease_record& lease) noexcept {
-    attachment& home = *lease.home;
-    record_hold(home, lease);
+bool release(const lease_record& lease) noexcept {
+    if (!ours(lease)) return false;
+    const semaphore_info& info = *lease.of;
+    if (const std::uint32_t weight = lease.all ? 1 : hold_weight(layout::seq_of(lease.word), lease.ticket != 0); weight != 0) {
+        const os::instant since{os::nanoseconds{static_cast<std::int64_t>(info.slots[lease.seat].acquired_ns.load(relaxed))}};
+        add_to_histogram(info.block->hold, os::now() - since, weight);
+    }
     bool all = true;
-    each_permit(lease, [&](permit p) { all = give_back(home, home.info(lease.semaphore), p.slot, p.word, p.token) && all; });
-    look_at_gate(home, lease.semaphore, lease.identity);
+    each_permit(lease, [&](permit p) { all = give_back(info, p) && all; });
+    the_habits.seat = lease.seat;  // what this thread released last is the likeliest to be open, and warm
+    look_at_gate(info, lease.identity);
     return all;
 }
 
-renewed renew_slot(attachment& home, const semaphore_info& info, std::uint32_t s, slot_word seen, bool force) noexcept {
-    layout::slot& slot = home.view().slot(s);
+renewed renew_slot(const semaphore_info& info, layout::slot& slot, slot_word seen, bool force) noexcept {
     if (seen.deadline.none() || seen.detached()) return renewed::not_due;
     const bool described = !seen.granted() && slot.tag.load(std::memory_order_acquire) == seen.seq;
-    const std::uint32_t ttl = ttl_of(home, info, slot, seen, described);
+    const std::uint32_t ttl = ttl_of(info, slot, seen, described);
     if (ttl == 0) return renewed::not_due;
     const os::instant now = os::now();
-    const tick at = home.clock().at(now);
+    const tick at = info.clock.at(now);
     tick until = layout::tick_clock::after(at, ttl);
     if (info.max_hold_ticks != 0 && described) {
         const os::instant since{os::nanoseconds{static_cast<std::int64_t>(slot.acquired_ns.load(relaxed))}};
-        const tick cap = layout::tick_clock::after(home.clock().at(since), info.max_hold_ticks);
+        const tick cap = layout::tick_clock::after(info.clock.at(since), info.max_hold_ticks);
         if (cap.reached_by(until)) until = cap;
     }
     const auto left = static_cast<std::int32_t>(seen.deadline.value - at.value);
@@ -139,22 +161,22 @@ renewed renew_slot(attachment& home, const semaphore_info& info, std::uint32_t s
 
 bool renew(lease_record& lease) noexcept {
     if (!ours(lease)) return false;
-    attachment& home = *lease.home;
-    const semaphore_info& info = home.info(lease.semaphore);
+    const semaphore_info& info = *lease.of;
+    lease.usual = lease_record::nobody;  // its word may be one of a slot that retires from now on
     bool all = true;
-    const auto one = [&](std::uint32_t s, std::uint64_t& word, std::uint64_t token) {
-        layout::slot& slot = home.view().slot(s);
+    const auto one = [&](std::uint32_t seat, std::uint64_t& word, std::uint64_t token) {
+        layout::slot& slot = info.slots[seat];
         for (;;) {
             const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
             if (!seen.same_lease(slot_word::unpack(word)) || !same_token(slot, seen, token)) return false;
-            if (renew_slot(home, info, s, seen, true) != renewed::no) {
+            if (renew_slot(info, slot, seen, true) != renewed::no) {
                 word = slot.word.load(relaxed);
                 return slot_word::unpack(word).same_lease(seen);
             }
         }
     };
-    if (!lease.all) return one(lease.slot, lease.word, lease.token);
-    for (std::uint32_t i = 0; i < lease.permits; ++i) all = one(lease.all[i].slot, lease.all[i].word, lease.all[i].token) && all;
+    if (!lease.all) return one(lease.seat, lease.word, lease.token);
+    for (std::uint32_t i = 0; i < lease.permits; ++i) all = one(lease.all[i].seat, lease.all[i].word, lease.all[i].token) && all;
     if (!all) (void)release(lease);  // all or none
     return all;
 }
@@ -163,12 +185,12 @@ os::instant expiry(const lease_record& lease) noexcept {
     if (!ours(lease)) return {};
     os::instant earliest = os::never;
     each_permit(lease, [&](permit p) {
-        const layout::slot& slot = lease.home->view().slot(p.slot);
+        const layout::slot& slot = lease.of->slots[p.seat];
         const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
         if (!seen.same_lease(slot_word::unpack(p.word)) || !same_token(slot, seen, p.token)) {
             earliest = {};
         } else if (!seen.deadline.none()) {
-            earliest = std::min(earliest, lease.home->clock().instant_of(seen.deadline, os::now()));
+            earliest = std::min(earliest, lease.of->clock.instant_of(seen.deadline, os::now()));
         }
     });
     return earliest;
@@ -179,8 +201,8 @@ bool detach(const lease_record& lease) noexcept {
     if (!ours(lease)) return false;
     std::uint32_t next = layout::none;
     for (std::uint32_t i = lease.permits; i-- > 0;) {
-        const permit p = lease.all ? lease.all[i] : permit{lease.slot, lease.word, lease.token};
-        layout::slot& slot = lease.home->view().slot(p.slot);
+        const permit p = lease.all ? lease.all[i] : permit{lease.seat, lease.word, lease.token};
+        layout::slot& slot = lease.of->slots[p.seat];
         const slot_word mine = slot_word::unpack(p.word);
         std::uint64_t bits = slot.word.load(std::memory_order_acquire);
         slot_word seen = slot_word::unpack(bits);
@@ -191,7 +213,7 @@ bool detach(const lease_record& lease) noexcept {
             seen = slot_word::unpack(bits);
             if (!seen.same_lease(mine)) return false;
         }
-        next = p.slot;
+        next = p.seat;
     }
     return true;
 }
@@ -199,8 +221,8 @@ bool detach(const lease_record& lease) noexcept {
 namespace {
 
 // One CAS from detached to held by us: of all adopters, of whatever process, one succeeds.
-bool adopt_slot(attachment& home, std::uint64_t identity, layout::process_index from, permit& p) noexcept {
-    layout::slot& slot = home.view().slot(p.slot);
+bool adopt_slot(const semaphore_info& info, std::uint64_t identity, layout::process_index from, permit& p) noexcept {
+    layout::slot& slot = info.slots[p.seat];
     std::uint64_t bits = slot.word.load(std::memory_order_acquire);
     const std::uint32_t seq = slot_word::unpack(bits).seq;
     const std::uint32_t ttl = slot.ttl_ticks.load(relaxed);
@@ -210,40 +232,39 @@ bool adopt_slot(attachment& home, std::uint64_t identity, layout::process_index 
         if (!mine.detached() || mine.process != from || mine.seq != seq) return false;
         mine = mine.become(slot_state::held);
         mine.process = robust::index_in(identity);
-        if (!mine.deadline.none()) mine.deadline = layout::tick_clock::after(home.clock().at(os::now()), ttl);
+        if (!mine.deadline.none()) mine.deadline = layout::tick_clock::after(info.clock.at(os::now()), ttl);
     } while (!slot.word.compare_exchange_weak(bits, mine.pack()));
-    home.note_ttl(ttl);
-    slot.tid.store(habits(identity).tid, relaxed);
+    info.home->note_ttl(ttl);
+    slot.tid.store(os::thread_identity::current().tid(), relaxed);
     p.word = mine.pack();
-    p.token = token_of(slot.seq_high.load(std::memory_order_acquire), mine);
+    p.token = token_of(slot.seq_high.load(std::memory_order_acquire), mine.seq);
     return true;
 }
 
 }  // namespace
 
-bool adopt(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t first, std::uint64_t word,
-           std::uint32_t permits, std::uint64_t token, lease_record& lease) noexcept {
-    const layout::slot_range& range = home.info(index).range;
+bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t first, std::uint64_t word, std::uint32_t permits,
+           std::uint64_t token, lease_record& lease) noexcept {
+    const layout::slot_range& range = info.range;
     const slot_word from = slot_word::unpack(word);
-    const auto inside = [&range](std::uint32_t s) { return s >= range.first && s - range.first < range.capacity; };
-    if (!inside(first) || permits == 0 || permits > range.capacity) return false;
-    const layout::slot& slot = home.view().slot(first);
+    if (first >= range.capacity || permits == 0 || permits > range.capacity) return false;
+    const layout::slot& slot = info.slots[first];
     const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
     if (!seen.same_lease(from) || !same_token(slot, seen, token)) return false;
     const std::uint64_t acquired = slot.acquired_ns.load(relaxed);  // the same for all permits of one lease
 
-    lease = {.home = &home, .semaphore = index, .slot = first, .seat = first - range.first, .permits = 0, .word = 0,
-             .token = token, .identity = identity, .ticket = 0, .all = nullptr};
+    lease = record_of(info, identity, {.seat = first, .word = 0, .token = token});
+    lease.permits = 0;
     if (permits > 1) lease.all.reset(new (std::nothrow) permit[permits]);
     if (permits > 1 && !lease.all) return false;
-    permit p{.slot = first, .word = 0, .token = 0};
-    while (lease.permits < permits && inside(p.slot) && home.view().slot(p.slot).acquired_ns.load(relaxed) == acquired) {
-        const std::uint32_t next = home.view().slot(p.slot).tid.load(relaxed);
-        if (!adopt_slot(home, identity, from.process, p)) break;
+    permit p{.seat = first, .word = 0, .token = 0};
+    while (lease.permits < permits && p.seat < range.capacity && info.slots[p.seat].acquired_ns.load(relaxed) == acquired) {
+        const std::uint32_t next = info.slots[p.seat].tid.load(relaxed);
+        if (!adopt_slot(info, identity, from.process, p)) break;
         if (lease.permits == 0) lease.word = p.word;
         if (lease.all) lease.all[lease.permits] = p;
         ++lease.permits;
-        p.slot = next;
+        p.seat = next;
     }
     if (lease.permits == permits) return true;
     if (lease.permits > 0) (void)release(lease);  // all or none: the rest expired meanwhile

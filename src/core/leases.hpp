@@ -13,11 +13,11 @@ os::instant expiry(const lease_record& lease) noexcept;
 /// Makes the slots detached: nobody renews them until they are adopted. @return false when any was lost; then release the rest
 bool detach(const lease_record& lease) noexcept;
 /// Makes the slot of a detached lease this process's. @return false when it is lost, or adopted already
-bool adopt(attachment& home, std::uint32_t index, std::uint64_t identity, std::uint32_t slot, std::uint64_t word,
-           std::uint32_t permits, std::uint64_t token, lease_record& lease) noexcept;
+bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t seat, std::uint64_t word, std::uint32_t permits,
+           std::uint64_t token, lease_record& lease) noexcept;
 
 /// A new deadline for one slot of this process's, unless more than two thirds of the ttl are left and `force` is not set.
 enum class renewed : std::uint8_t { yes, not_due, no };
-renewed renew_slot(attachment& home, const semaphore_info& info, std::uint32_t slot, layout::slot_word seen, bool force) noexcept;
+renewed renew_slot(const semaphore_info& info, layout::slot& slot, layout::slot_word seen, bool force) noexcept;
 
 }  // namespace shmsem::core

@@ -40,7 +40,7 @@ holder_info holder_of(attachment& home, const semaphore_info& info, std::uint32_
     const bool described = slot.tag.load(std::memory_order_acquire) == w.seq;
     holder_info h;
     h.seat = s - info.range.first;
-    h.token = token_of(slot.seq_high.load(relaxed), w);
+    h.token = token_of(slot.seq_high.load(relaxed), w.seq);
     h.pid = pid_of(home, w.process);
     h.command = command_of(home, w.process);
     if (described) {
@@ -89,7 +89,7 @@ semaphore_stats stats_of(attachment& home, std::uint32_t index) {
         const slot_word w = slot_word::unpack(slot.word.load(std::memory_order_acquire));
         if (w.owned()) ++s.acquired;
         if (w.state == layout::slot_state::open) ++s.available;
-        s.total_acquired += token_of(slot.seq_high.load(relaxed), w);  // a slot's token counts its acquisitions
+        s.total_acquired += token_of(slot.seq_high.load(relaxed), w.seq);  // a slot's token counts its acquisitions
     }
     const std::uint64_t ended = s.acquired + s.total_expired + s.total_reaped;
     s.total_released = s.total_acquired > ended ? s.total_acquired - ended : 0;

@@ -8,15 +8,14 @@
 namespace shmsem::core {
 
 /// A fast acquire: one CAS, if the gate is open and the count is not zero.
-inline bool try_take_unit(attachment& home, std::uint32_t index) noexcept {
-    layout::semaphore_block& block = home.view().semaphore(index);
+inline bool try_take_unit(const semaphore_info& info) noexcept {
+    layout::semaphore_block& block = *info.block;
     if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) return false;
     std::uint64_t seen = block.count.load(std::memory_order_relaxed);
     for (;;) {
-        const auto now = layout::count_word::unpack(seen);
-        if (now.count == 0) return false;
+        if (layout::count_word::count_of(seen) == 0) return false;
         // acquire: pairs with add_units(); what the poster wrote before posting is visible to us.
-        if (block.count.compare_exchange_weak(seen, now.minus_one().pack(), std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        if (block.count.compare_exchange_weak(seen, seen - layout::count_word::one, std::memory_order_seq_cst, std::memory_order_relaxed)) {
             return true;
         }
     }
@@ -26,21 +25,20 @@ inline bool try_take_unit(attachment& home, std::uint32_t index) noexcept {
 void hand_out_units(attachment& home, std::uint32_t index) noexcept;
 
 /// @return false when it would exceed the maximum; then nothing was added
-inline bool add_units(attachment& home, std::uint32_t index, std::uint64_t n) noexcept {
-    layout::semaphore_block& block = home.view().semaphore(index);
-    const std::uint32_t max = std::min(home.info(index).max_count, layout::count_word::max_count);
+inline bool add_units(const semaphore_info& info, std::uint64_t n) noexcept {
+    layout::semaphore_block& block = *info.block;
+    const std::uint32_t max = std::min(info.max_count, layout::count_word::max_count);
     std::uint64_t seen = block.count.load(std::memory_order_relaxed);
     for (;;) {
-        const auto now = layout::count_word::unpack(seen);
-        if (n > max || now.count > max - n) return false;
+        if (n > max || layout::count_word::count_of(seen) > max - n) return false;
         // seq_cst: before the look at the gate; see wait_queue::enqueue().
-        if (block.count.compare_exchange_weak(seen, now.with(now.count + static_cast<std::uint32_t>(n)).pack(),
-                                              std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        if (block.count.compare_exchange_weak(seen, seen + n * layout::count_word::one, std::memory_order_seq_cst,
+                                              std::memory_order_relaxed)) {
             break;
         }
     }
     os::kill_point("release.opened");
-    if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]] hand_out_units(home, index);
+    if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]] hand_out_units(*info.home, info.index);
     return true;
 }
 

@@ -167,7 +167,7 @@ struct alignas(64) slot {
     word64 acquired_ns;
     word32 tag;
     word32 ttl_ticks;
-    word32 tid;     // while detached: the next slot of the lease, or none
+    word32 tid;     // while detached: the next seat of the lease, or none
     word32 tenant;  // index + 1; 0: none
     text<24> label;
 };

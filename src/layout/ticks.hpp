@@ -31,7 +31,7 @@ class tick_clock {
                                            static_cast<std::uint64_t>(tick_length.count()))};
     }
     /// The first tick that is at least `ticks` whole ones after `from`: a lease never ends before its ttl.
-    [[nodiscard]] static tick after(tick from, std::uint32_t ticks) noexcept {
+    [[nodiscard]] static constexpr tick after(tick from, std::uint32_t ticks) noexcept {
         const tick t{from.value + ticks + 1};
         return t.none() ? tick{1} : t;
     }

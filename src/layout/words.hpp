@@ -112,6 +112,10 @@ struct count_word {
     [[nodiscard]] constexpr count_word moving(layout::transit how, std::uint32_t to, std::uint64_t seq) const noexcept {
         return {.count = count, .transit = how, .node = to, .tag = static_cast<std::uint32_t>(seq) & tag_mask};
     }
+    // On packed words: the count alone, and one more or less of it.
+    static constexpr std::uint64_t one = 1ULL << 33;
+    static constexpr std::uint32_t count_of(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 33); }
+
     [[nodiscard]] constexpr count_word settled() const noexcept { return {.count = count, .transit = {}, .node = 0, .tag = 0}; }
     friend constexpr bool operator==(count_word, count_word) = default;
 };

@@ -21,7 +21,7 @@ struct trap {
     std::atomic<void (*)()> fn{nullptr};
 };
 std::array<trap, 4> traps;
-std::array<std::atomic<bool>, 3> refusals;
+std::array<std::atomic<bool>, 4> refusals;
 std::atomic<std::int64_t> shift{0};
 std::atomic<void (*)()> clock_changed{nullptr};
 

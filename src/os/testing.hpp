@@ -8,7 +8,7 @@
 
 namespace shmsem::os {
 
-enum class syscall_kind : std::uint8_t { robust_list, futex_waitv, pidfd };
+enum class syscall_kind : std::uint8_t { robust_list, futex_waitv, pidfd, rseq };
 
 #if SHMSEM_TESTING
 void kill_point(const char* name) noexcept;

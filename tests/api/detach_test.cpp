@@ -254,7 +254,7 @@ TEST_F(Detach, MadeUpIsRefusedAndTouchesNobodysPermit) {
     const detached_lease real = copied.detach();
     for (int field = 0; field < 5; ++field) {
         detached_lease fake = real;
-        if (field == 0) fake.slot = 0xffff'ffff;
+        if (field == 0) fake.seat = 0xffff'ffff;
         if (field == 1) fake.word ^= 1ULL << 33;
         if (field == 2) fake.token += 1;
         if (field == 3) fake.permits = 0xffff'ffff;
