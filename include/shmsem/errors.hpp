@@ -38,7 +38,6 @@ enum class errc {
     semaphore_not_found,    ///< no semaphore has this name
     semaphore_mismatch,     ///< exists with other options, and neither adopting nor resizing was asked for
     semaphore_kind,         ///< exists as the other kind (leased, ownerless)
-    semaphore_removed,      ///< was removed after this handle was opened
     too_many_semaphores,    ///< the segment's directory is full
     too_many_permits,       ///< the segment's slot table is full, or max_permits is reached
     too_many_waiters,       ///< max_waiters of the semaphore, or of the segment, is reached

@@ -98,7 +98,8 @@ class SHMSEM_API lease {
     [[nodiscard]] std::stop_token lost_token();
 
     /// Empties this object without releasing. The permits stay with this process until adopt() is called, here or in a
-    /// forked child; until then nobody renews them, so they live on their ttl, and on this process.
+    /// forked child; until then nobody renews them, so they live on their ttl, and on this process. Of a lost lease: nothing
+    /// (permits == 0).
     [[nodiscard]] detached_lease detach() noexcept;
 
     void swap(lease& other) noexcept { std::swap(record_, other.record_); }

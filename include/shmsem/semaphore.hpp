@@ -26,7 +26,8 @@ class SHMSEM_API semaphore {
 
     /// Takes `options.permits` permits, first come first served; waits as long as it takes.
     /// @return the lease; with the error_code form, an empty lease on error
-    /// @throws shmsem::error: errc::cancelled when options.stop was requested first; errc::invalid_argument,
+    /// @throws shmsem::error: errc::cancelled when options.stop was requested first; errc::invalid_argument, also when the
+    ///         semaphore shrank below options.permits meanwhile;
     ///         errc::too_many_waiters, errc::too_many_processes, errc::segment_corrupt, errc::thread_failed
     /// @cost   uncontended: one CAS, no system call
     /// @crash  if the caller dies while waiting its place vanishes (I4); while holding, I5
@@ -51,7 +52,8 @@ class SHMSEM_API semaphore {
 
     /// Makes a lease object of a detached one again, in the process that detached it or in a forked child of it.
     /// Exactly one adopter succeeds.
-    /// @throws shmsem::error errc::lease_lost, errc::invalid_argument (of another semaphore)
+    /// @throws shmsem::error errc::lease_lost, errc::invalid_argument (of another semaphore, or of a lease that was lost before
+    ///         it was detached)
     [[nodiscard]] lease adopt(const detached_lease& detached);
     [[nodiscard]] lease adopt(const detached_lease& detached, std::error_code& ec) noexcept;
 

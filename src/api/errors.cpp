@@ -36,7 +36,6 @@ constexpr entry table[] = {
     {errc::semaphore_not_found, "semaphore_not_found", "the segment has no semaphore of this name"},
     {errc::semaphore_mismatch, "semaphore_mismatch", "the semaphore exists with other options: use them, or if_different::adopt or resize"},
     {errc::semaphore_kind, "semaphore_kind", "the semaphore exists as the other kind (leased, ownerless)"},
-    {errc::semaphore_removed, "semaphore_removed", "the semaphore was removed after this handle was opened: open it anew"},
     {errc::too_many_semaphores, "too_many_semaphores", "the segment's directory is full: create it with a higher limits::semaphores"},
     {errc::too_many_permits, "too_many_permits", "no room for so many: limits::permits of the segment or max_permits of the semaphore"},
     {errc::too_many_waiters, "too_many_waiters", "max_waiters of the semaphore or limits::waiters of the segment is reached"},

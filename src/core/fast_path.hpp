@@ -29,7 +29,7 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept;
 
-/// Holds of leases taken without queueing are sampled, so that the common release reads no clock: the first 64 of each slot,
+/// Holds of leases taken without queueing are sampled, so that the common release reads no clock: the first 63 of each slot,
 /// then one in 256, which counts for 256.
 constexpr std::uint32_t hold_weight(std::uint32_t seq, bool queued) noexcept {
     return queued || seq < 64 ? 1 : seq % 256 == 0 ? 256 : 0;

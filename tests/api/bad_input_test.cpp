@@ -348,9 +348,6 @@ const std::map<errc, row>& rows() {
     return all;
 }
 
-// Nothing removes a semaphore from its segment yet.
-bool reserved(errc code) { return code == errc::semaphore_removed; }
-
 class EveryErrc : public ::testing::TestWithParam<errc> {
    protected:
     watchdog guard{60s};
@@ -359,10 +356,6 @@ class EveryErrc : public ::testing::TestWithParam<errc> {
 TEST_P(EveryErrc, IsGivenByTheSituationThatItsDocumentationNames) {
     const errc code = GetParam();
     const auto it = rows().find(code);
-    if (reserved(code)) {
-        EXPECT_EQ(it, rows().end()) << "has a row now: no longer reserved";
-        return;
-    }
     ASSERT_NE(it, rows().end()) << "errc::" << spelling_of(code) << " has no row in this file";
     SCOPED_TRACE(it->second.situation);
     if (it->second.as_root && !is_root()) GTEST_SKIP() << needs_root;
