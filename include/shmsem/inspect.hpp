@@ -40,7 +40,7 @@ struct semaphore_stats {
     std::uint64_t recoveries = 0;       ///< times a process died inside the critical section
 
     histogram wait{};  ///< how long grants had to be waited for
-    histogram hold{};  ///< how long permits were held; leases taken without queueing are sampled 1 in 256 after the first 63 of a slot
+    histogram hold{};  ///< how long permits were held; pairs in quick succession are sampled 1 in 256, and count for so many
 };
 
 struct holder_info {

@@ -107,7 +107,7 @@ class SHMSEM_API lease {
    private:
     friend struct core::lease_access;
     lease(const core::semaphore_info& of, std::uint64_t identity, const core::permit& one) noexcept
-        : record_{&of, one.word, one.token, identity, identity, one.seat, 1, 0, 0, nullptr} {}
+        : record_{&of, one.word, one.token, identity, identity, one.seat, 1, 0, 0, 0, nullptr} {}
 
     core::lease_record record_;
 };

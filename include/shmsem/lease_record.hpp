@@ -27,12 +27,13 @@ struct lease_record {
     std::uint64_t usual = nobody;     // the same, if it is one permit with nothing to be done about it at its release
     std::uint32_t seat = 0;           // of the first permit
     std::uint32_t permits = 0;
+    std::uint32_t timed = 0;    // how many holds this one counts for in the histogram; 0: it is not measured
     std::uint32_t watched = 0;  // non-zero: id in the process's table of leases that somebody wants to hear of
     std::uint64_t ticket = 0;
     std::unique_ptr<permit[]> all;  // of several permits; else null
 
     [[nodiscard]] lease_record copy() const {
-        lease_record c{of, word, token, identity, nobody, seat, permits, 0, ticket, nullptr};
+        lease_record c{of, word, token, identity, nobody, seat, permits, 0, 0, ticket, nullptr};
         if (all) {
             c.all.reset(new permit[permits]);
             std::copy_n(all.get(), permits, c.all.get());

@@ -118,12 +118,8 @@ wait_result take(const semaphore_info* handle, const acquire_options& options, p
     if (unusual(options) && !prepare(info, options, what, ec)) [[unlikely]] return wait_result::failed;
     fast_result fast = fast_result::must_queue;
     if (options.permits == 1) {
-        core::permit got;
-        fast = core::try_fast(info, identity, what, got);
-        if (fast == fast_result::taken) [[likely]] {
-            record = core::record_of(info, identity, got);
-            return wait_result::granted;
-        }
+        fast = core::try_fast(info, identity, what, record);
+        if (fast == fast_result::taken) return wait_result::granted;
     } else if (!core::may_enter(info)) {
         fast = fast_result::gate_closed;
     }

@@ -155,6 +155,7 @@ bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_
     lease.identity = identity;
     lease.ticket = node.ticket.load(relaxed);
     lease.permits = got;
+    lease.timed = 1;
     if (got == request.permits) return true;
     for (std::uint32_t i = 0; i < got; ++i) {
         const permit p = lease.all ? lease.all[i] : permit{lease.seat, lease.word, lease.token};

@@ -24,17 +24,18 @@ struct thread_habits {
     std::uint64_t next_token = 0;             // and is right for this token too
 };
 extern constinit thread_local thread_habits the_habits [[gnu::tls_model("initial-exec")]];
-/// Brings them up to date, the time included.
+/// Whether all of it is right, and the time near enough.
+[[gnu::always_inline]] inline bool up_to_date(const thread_habits& mine, const robust::member_page& page) noexcept {
+    return mine.stamp == page.stamp.load(std::memory_order_acquire) && os::still_running(mine.running);
+}
+/// Brings them up to date.
 thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity) noexcept;
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept;
 
-/// Holds of leases taken without queueing are sampled, so that the common release reads no clock: the first 63 of each slot,
-/// then one in 256, which counts for 256.
-constexpr std::uint32_t hold_weight(std::uint32_t seq, bool queued) noexcept {
-    return queued || seq < 64 ? 1 : seq % 256 == 0 ? 256 : 0;
-}
-static_assert(hold_weight(0, false) != 0, "an acquisition at which seq begins anew is one of those");
+/// Of the holds that a thread begins while it keeps its processor one in so many is measured, and counts for as many; a look at the
+/// clock at each would cost more than the pair. All others are measured.
+inline constexpr std::uint32_t hold_sampling = 256;
 
 /// Followed by end_description().
 inline void describe(layout::slot& slot, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
@@ -88,12 +89,12 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
 /// condition here, comes by then, and keeps up no more than two thirds of the ttl at any time anyway.
 [[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, permit& got) noexcept {
     thread_habits& mine = the_habits;
-    if (mine.stamp != info.page->stamp.load(std::memory_order_acquire) || !os::still_running(mine.running)) [[unlikely]] return false;
+    if (!up_to_date(mine, *info.page)) [[unlikely]] return false;
     if (!may_enter(info) || mine.seat >= info.usual_seats) [[unlikely]] return false;
     layout::slot& slot = info.slots[mine.seat];
     const std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
     const std::uint32_t seq = layout::next_seq(bits);
-    if (seq > layout::max_seq || hold_weight(seq, false) != 0) [[unlikely]] return false;
+    if (seq > layout::max_seq || seq % hold_sampling == 0) [[unlikely]] return false;
     got.seat = mine.seat;
     if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) [[unlikely]] return false;
     // When nobody has had it in between, all that changes is the token. A store has to reach memory before the next compare-exchange
@@ -107,15 +108,8 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
     return true;
 }
 
-/// One permit, if the gate is open and a slot is, wherever the hints say.
-fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, permit& got) noexcept;
-
-/// What a lease of one permit knows.
-inline lease_record record_of(const semaphore_info& info, std::uint64_t identity, const permit& got) noexcept {
-    const bool usual = layout::slot_word::unpack(got.word).state == layout::slot_state::held && hold_weight(layout::seq_of(got.word), false) == 0;
-    return {.of = &info, .word = got.word, .token = got.token, .identity = identity,
-            .usual = usual ? identity : lease_record::nobody, .seat = got.seat, .permits = 1, .watched = 0, .ticket = 0, .all = nullptr};
-}
+/// One permit, if the gate is open and a slot is, wherever the hints say. @param lease  filled when taken
+fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, lease_record& lease) noexcept;
 
 /// Opens one slot of this process. @return false when it was lost
 //                        dies after                  a survivor sees                  does

@@ -61,9 +61,11 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
     return mine;
 }
 
-fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, permit& got) noexcept {
+fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, lease_record& lease) noexcept {
     if (!may_enter(info)) return fast_result::gate_closed;
-    thread_habits& habits_now = refresh_habits(info, identity);
+    const bool in_quick_succession = up_to_date(the_habits, *info.page);
+    thread_habits& mine = refresh_habits(info, identity);
+    permit got;
     constexpr int enough = 64;  // hints that lead nowhere: the queue's lock clears them
     int misses = 0;
     bool at_wrap = false;  // of a slot's seq: only a granter may go beyond
@@ -74,9 +76,9 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
             at_wrap = true;
             return false;
         }
-        return take_slot(info.slots[seat], bits, habits_now.holder, first_deadline(habits_now.tick, d.ttl_ticks), got);
+        return take_slot(info.slots[seat], bits, mine.holder, first_deadline(mine.tick, d.ttl_ticks), got);
     };
-    std::uint32_t seat = habits_now.seat % info.range.capacity;
+    std::uint32_t seat = mine.seat % info.range.capacity;
     bool taken = take(seat);
     if (!taken) {
         hints(info.home->view(), info.range).each(seat, [&](std::uint32_t s) {
@@ -86,13 +88,15 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
         });
     }
     if (!taken) return at_wrap || misses > enough ? fast_result::must_queue : fast_result::none_open;
-    got.seat = habits_now.seat = seat;
+    got.seat = mine.seat = seat;
     layout::slot& slot = info.slots[seat];
-    describe(slot, d, habits_now.now, habits_now.tid);
-    if (hold_weight(layout::seq_of(got.word), false) != 0) {  // the coarse time of acquisition will not do where the hold is measured
-        slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
-    }
+    describe(slot, d, mine.now, mine.tid);
+    const std::uint32_t timed = !in_quick_succession ? 1 : layout::seq_of(got.word) % hold_sampling == 0 ? hold_sampling : 0;
+    if (timed != 0) slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
     end_description(slot, layout::seq_of(got.word));
+    lease = {.of = &info, .word = got.word, .token = got.token, .identity = identity,
+             .usual = timed == 0 ? identity : lease_record::nobody, .seat = seat, .permits = 1, .timed = timed, .watched = 0,
+             .ticket = 0, .all = nullptr};
     return fast_result::taken;
 }
 
@@ -126,9 +130,9 @@ bool give_back(const semaphore_info& info, const permit& p) noexcept {
 bool release(const lease_record& lease) noexcept {
     if (!ours(lease)) return false;
     const semaphore_info& info = *lease.of;
-    if (const std::uint32_t weight = lease.all ? 1 : hold_weight(layout::seq_of(lease.word), lease.ticket != 0); weight != 0) {
+    if (lease.timed != 0) {
         const os::instant since{os::nanoseconds{static_cast<std::int64_t>(info.slots[lease.seat].acquired_ns.load(relaxed))}};
-        add_to_histogram(info.block->hold, os::now() - since, weight);
+        add_to_histogram(info.block->hold, os::now() - since, lease.timed);
     }
     bool all = true;
     each_permit(lease, [&](permit p) { all = give_back(info, p) && all; });
@@ -253,8 +257,8 @@ bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t fir
     if (!seen.same_lease(from) || !same_token(slot, seen, token)) return false;
     const std::uint64_t acquired = slot.acquired_ns.load(relaxed);  // the same for all permits of one lease
 
-    lease = record_of(info, identity, {.seat = first, .word = 0, .token = token});
-    lease.permits = 0;
+    lease = {.of = &info, .word = 0, .token = token, .identity = identity, .usual = lease_record::nobody, .seat = first, .permits = 0,
+             .timed = 1, .watched = 0, .ticket = 0, .all = nullptr};
     if (permits > 1) lease.all.reset(new (std::nothrow) permit[permits]);
     if (permits > 1 && !lease.all) return false;
     permit p{.seat = first, .word = 0, .token = 0};

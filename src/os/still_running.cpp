@@ -58,4 +58,11 @@ const running_word* mark_running() noexcept { return &never_running; }
 
 #endif
 
+#if SHMSEM_TESTING
+void testing::keep_processor() {
+    refuse(syscall_kind::rseq);  // so that each thread looks at the word of those that were never marked
+    the_running_mark.store(never_running.load());
+}
+#endif
+
 }  // namespace shmsem::os

@@ -24,6 +24,8 @@ void stop_at(const char* point, int nth = 1);
 void call_at(const char* point, void (*fn)());
 void refuse(syscall_kind what);
 void allow_all();
+/// From now on every thread is taken to keep its processor, as it would be if nothing else ran.
+void keep_processor();
 /// What advance_clock() calls so that sleepers look at the clock again.
 void on_clock_change(void (*fn)());
 }  // namespace testing

@@ -47,6 +47,29 @@ void takes_a_free_permit(const stage& on) {
     (void)permits.acquire();
 }
 
+// All of a thread's first pair that the next one does without is done; and it keeps its processor.
+semaphore settled(segment& home) {
+    os::testing::keep_processor();
+    auto permits = home.find(scene::permits);
+    (void)permits.acquire();
+    return permits;
+}
+
+void takes_its_usual_permit(const stage& on) {
+    segment home = on.open();
+    auto permits = settled(home);
+    on.ready();
+    (void)permits.acquire();
+}
+
+void releases_as_usual(const stage& on) {
+    segment home = on.open();
+    auto permits = settled(home);
+    lease held = permits.acquire();
+    on.ready();
+    held.release();
+}
+
 void attaches(const stage& on) {
     on.ready();
     (void)on.permits().acquire();
@@ -155,6 +178,7 @@ const std::vector<const char*> queue_points{"wait.node_claimed", "wait.locked", 
 
 const std::vector<deed> deeds{
     {"TakesAFreePermit", takes_a_free_permit, 1, audience::comes_after, keeper::nobody, {"acquire.taken"}},
+    {"TakesItsUsualPermit", takes_its_usual_permit, 1, audience::comes_after, keeper::nobody, {"acquire.taken"}},
     {"Attaches", attaches, 1, audience::comes_after, keeper::nobody, {"join.claimed", "join.life_locked", "join.alive"}},
     {"AttachesBesideOthers",
      attaches,
@@ -164,6 +188,10 @@ const std::vector<deed> deeds{
      {"join.claimed", "join.life_locked", "join.alive"}},
     {"Leaves", leaves, 1, audience::comes_after, keeper::nobody, {"leave.marked"}},
     {"Releases", releases, 1, audience::looks_on, keeper::nobody, {"release.opened", "release.before_dispatch"}},
+    {"ReleasesAsUsual", releases_as_usual, 1, audience::looks_on, keeper::nobody, {"release.opened", "release.before_dispatch"}},
+    {"ReleasesAsUsualInTheLock", releases_as_usual, 1, audience::looks_on, keeper::nobody, lock_points},
+    {"ReleasesAsUsualAndGrants", releases_as_usual, 1, audience::looks_on, keeper::nobody, grant_points},
+    {"ReleasesAsUsualWithNobodyWaiting", releases_as_usual, 1, audience::comes_after, keeper::nobody, {"release.opened"}},
     {"ReleasesInTheLock", releases, 1, audience::looks_on, keeper::nobody, lock_points},
     {"ReleasesAndGrants", releases, 1, audience::looks_on, keeper::nobody, grant_points},
     {"ReleasesWithNobodyWaiting", releases, 1, audience::comes_after, keeper::nobody, {"release.opened"}},
