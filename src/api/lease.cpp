@@ -74,6 +74,7 @@ std::uint32_t lease::seat(std::uint32_t i) const noexcept {
 
 void lease::on_lost(std::function<void()> callback) {
     if (record_.of == nullptr) api::fail(errc::invalid_argument, "empty lease");
+    if (!core::ours(record_)) api::fail(errc::lease_lost, "lease of another process, or of a segment that was closed");
     if (!valid()) api::fail(errc::lease_lost, "lease in segment '" + record_.of->home->name() + "'");
     watch(record_, std::move(callback));
 }

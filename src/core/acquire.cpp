@@ -128,6 +128,7 @@ bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_
         const std::uint32_t start = first - range.first < range.capacity ? first - range.first : 0;
         const std::uint32_t seat = (start + k) % range.capacity;
         layout::slot& slot = info.slots[seat];
+        const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
         std::uint64_t bits = slot.word.load(std::memory_order_acquire);
         slot_word w = slot_word::unpack(bits);
         if (!w.granted() || w.process != mine.word().process || slot.granted_to.load(relaxed) != mine.index()) continue;
@@ -143,7 +144,12 @@ bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_
         }
         if (!held) continue;
         w = w.become(layout::slot_state::held);
-        const std::uint64_t token = token_of(slot.seq_high.load(std::memory_order_acquire), w.seq);
+        if (slot.seq_high.load(std::memory_order_acquire) != high) {  // as in take_slot()
+            bits = w.pack();
+            (void)slot.word.compare_exchange_strong(bits, w.ended().pack(), std::memory_order_seq_cst);
+            continue;
+        }
+        const std::uint64_t token = token_of(high, w.seq);
         if (lease.all) lease.all[got] = {seat, w.pack(), token};
         if (got++ == 0) {
             lease.seat = seat;

@@ -12,6 +12,7 @@ namespace shmsem::core {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint32_t shortest_usual_ttl = 100;  // ticks: below a second a background thread that is late would be felt
 
 // A lock of this process that a forked child finds free.
 class wiped_lock {
@@ -99,6 +100,7 @@ void attachment::attach_to(layout::mapping&& m) {
     mapping_ = std::move(m);
     for (std::uint32_t i = 0; i < info_count_; ++i) {
         infos_[i].generation.store(0, relaxed);
+        infos_[i].swept_at.store(clock_.at(os::now()).value - 1, relaxed);
         infos_[i].clock = clock_;
         infos_[i].block = i < count ? &view().semaphore(i) : nullptr;
     }
@@ -147,19 +149,24 @@ bool attachment::ready(std::uint32_t index) noexcept {
     if (what == kind::leased && range.capacity == 0) return false;
     // Only ownerless semaphores are ever removed and made anew. Anything else is damage, and others may be reading what we know.
     if (known != 0 && (info.kind == kind::leased || what == kind::leased)) return false;
+    info.max_count.store(block.max_count.load(relaxed), relaxed);
+    info.max_waiters.store(block.max_waiters.load(relaxed), relaxed);
+    if (known != 0) {  // one made anew: nothing else of it differs, and others may be reading the rest
+        info.generation.store(generation, std::memory_order_release);
+        return true;
+    }
     info.kind = what;
     info.order = block.order.load(relaxed) == 0 ? order::fifo : order::throughput;
     info.renewal = block.renewal.load(relaxed) == 0 ? renewal::automatic : renewal::manual;
-    info.range = range;
-    if (what == kind::leased) {
-        info.slots = &view().slot(range.first);
-        info.hint_words = &view().hint(range.first_hint);
-        info.usual_seats = info.renewal == renewal::automatic ? range.capacity : 0;
-    }
     info.ttl_ticks = block.ttl_ticks.load(relaxed);
     info.max_hold_ticks = block.max_hold_ticks.load(relaxed);
-    info.max_waiters = block.max_waiters.load(relaxed);
-    info.max_count = block.max_count.load(relaxed);
+    const bool leased = what == kind::leased;
+    info.range = leased ? range : layout::slot_range{};
+    info.slots = leased ? &view().slot(range.first) : nullptr;
+    info.hint_words = leased ? &view().hint(range.first_hint) : nullptr;
+    const bool by_the_clock = info.renewal == renewal::manual || info.max_hold_ticks != 0 ||
+                              (info.ttl_ticks != 0 && info.ttl_ticks < shortest_usual_ttl);
+    info.usual_seats = by_the_clock ? 0 : info.range.capacity;
     info.closed_gate = info.order == order::fifo ? layout::gate::count_mask : layout::gate::strict;
     info.generation.store(generation, std::memory_order_release);
     return true;
@@ -170,6 +177,7 @@ void attachment::note_ttl(std::uint32_t ticks) noexcept {
     std::uint32_t shortest = shortest_ttl_.load(relaxed);
     while (shortest == 0 || ticks < shortest) {
         if (shortest_ttl_.compare_exchange_weak(shortest, ticks)) {
+            member_.renew_stamp();  // beats have been too rare until now: see take_usual()
             poke_keeper();
             return;
         }
@@ -261,17 +269,16 @@ std::shared_ptr<attachment> attach(layout::mapping&& m) {
         l.handles = again;
         return again;
     }
-    attachment* a;
     if (r.idle.empty()) {
+        r.all.reserve(r.all.size() + 1);
+        r.live.reserve(r.all.size() + 1);
+        r.idle.reserve(r.all.size() + 1);
         r.all.push_back(std::make_unique<attachment>());
-        r.idle.reserve(r.all.size());
-        a = r.all.back().get();
-    } else {
-        a = r.idle.back();
-        r.idle.pop_back();
+        r.idle.push_back(r.all.back().get());
     }
-    a->attach_to(std::move(m));
-    r.live.reserve(r.all.size());
+    attachment* a = r.idle.back();
+    a->attach_to(std::move(m));  // should it throw, the object stays idle
+    r.idle.pop_back();
     auto fresh = first_handle(a);
     r.live.push_back({a, fresh});
     return fresh;

@@ -33,9 +33,9 @@ struct alignas(64) semaphore_info {
 
     layout::slot_range range;
     std::uint32_t index = 0;
-    std::uint32_t max_count = 0;
     std::uint32_t max_hold_ticks = 0;  // 0: none
-    std::uint32_t max_waiters = 0;
+    std::atomic<std::uint32_t> max_count{0};
+    std::atomic<std::uint32_t> max_waiters{0};
     shmsem::kind kind{};
     shmsem::order order{};
     shmsem::renewal renewal{};

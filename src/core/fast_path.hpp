@@ -63,13 +63,18 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
 /// Takes a slot that was seen open, and not at the end of seq: one compare-exchange. What is left to do is to describe it.
 [[gnu::always_inline]] inline bool take_slot(layout::slot& slot, std::uint64_t open, std::uint64_t holder, layout::tick until, permit& got) noexcept {
     const std::uint32_t seq = layout::next_seq(open);
-    const std::uint64_t held = layout::acquired_bits(seq, holder, until);
+    std::uint64_t held = layout::acquired_bits(seq, holder, until);
+    const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
     // acquire: pairs with the CAS that opened the slot; what the last holder wrote before is visible to us. Failing publishes
     // nothing: somebody else has it.
     if (!slot.word.compare_exchange_strong(open, held, std::memory_order_seq_cst, std::memory_order_relaxed)) return false;
     os::kill_point("acquire.taken");
-    // The token's high part changes only while the slot is open and seq at its end, so not while we hold it.
-    const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
+    // The token's high part changes only while the slot is open with seq at its end. Equal before and after, it is ours; else we
+    // were stopped until the lease was lost and seq has wrapped, and no token would be right.
+    if (slot.seq_high.load(std::memory_order_acquire) != high) [[unlikely]] {
+        (void)slot.word.compare_exchange_strong(held, layout::ended_bits(held), std::memory_order_seq_cst);
+        return false;
+    }
     got.word = held;
     got.token = token_of(high, seq);
     return true;
@@ -84,9 +89,10 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
 /// and nothing that needs room or a call. Whatever it declines, try_fast() decides.
 ///
 /// The lease begins at a time that the thread read before, when it had the processor already: with a look at the clock each time
-/// the pair would take half as long again. The background thread's beats, of which there are three in the shortest ttl, bound how old
-/// that time can be. So, counted from now, the lease may end a third of its ttl early, unless renewed; automatic renewal, which is a
-/// condition here, comes by then, and keeps up no more than two thirds of the ttl at any time anyway.
+/// the pair would take half as long again. How old can that time be? The background thread renews the stamp three times in the
+/// shortest ttl, when a shorter ttl comes into use, and takes it away while it is kept from its beats. So two thirds of the ttl are
+/// left at least, and by the next beat, when the lease is renewed, one third: as of any lease. What nobody renews (renewal::manual,
+/// max_hold) and what is too short for a background thread to be a little late has no usual seats.
 [[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, permit& got) noexcept {
     thread_habits& mine = the_habits;
     if (!up_to_date(mine, *info.page)) [[unlikely]] return false;
@@ -97,9 +103,10 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
     if (seq > layout::max_seq || seq % hold_sampling == 0) [[unlikely]] return false;
     got.seat = mine.seat;
     if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) [[unlikely]] return false;
-    // When nobody has had it in between, all that changes is the token. A store has to reach memory before the next compare-exchange
-    // can begin; there are few enough here to be there in time.
-    if (mine.described != &slot || mine.next_token != got.token || slot.tid.load(std::memory_order_relaxed) != mine.tid) [[unlikely]] {
+    // When nobody has had it in between (the token), nor was it handed over (tid), nor described late (tag), all that changes is the
+    // token. A store has to reach memory before the next compare-exchange can begin; there are few enough here to be there in time.
+    if (mine.described != &slot || mine.next_token != got.token || slot.tid.load(std::memory_order_relaxed) != mine.tid ||
+        slot.tag.load(std::memory_order_relaxed) != seq - 1) [[unlikely]] {
         describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
         mine.described = &slot;
     }

@@ -291,7 +291,9 @@ os::instant keeper::tell_of_losses(os::instant now) noexcept {
         const auto lost = std::move(it->second.lost);
         const std::uint32_t id = it->first;
         watched_.erase(it);
+        home_.member().take_stamp_away();      // while they run we renew nothing
         for (const auto& call : lost) call();  // may forget others
+        home_.member().give_stamp_back();
         it = watched_.upper_bound(id);
     }
     return next;

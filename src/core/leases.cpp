@@ -48,6 +48,7 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
     // The clock last: whatever happens after the mark and the stamp were read shows in them.
     mine.running = os::mark_running();
     mine.stamp = info.page->stamp.load(std::memory_order_acquire);
+    if (mine.stamp == 0) mine.stamp = ~std::uint64_t{0};  // 0 is that of every page that we are no member by
     mine.now = os::coarse_now();
     mine.tick = info.clock.at(mine.now);
     mine.described = nullptr;
@@ -208,9 +209,13 @@ bool detach(const lease_record& lease) noexcept {
         const permit p = lease.all ? lease.all[i] : permit{lease.seat, lease.word, lease.token};
         layout::slot& slot = lease.of->slots[p.seat];
         const slot_word mine = slot_word::unpack(p.word);
-        std::uint64_t bits = slot.word.load(std::memory_order_acquire);
-        slot_word seen = slot_word::unpack(bits);
+        slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
         if (!seen.same_lease(mine) || !same_token(slot, seen, p.token)) return false;
+        // The last renewal for a while.
+        if (lease.of->renewal == renewal::automatic) (void)renew_slot(*lease.of, slot, seen, true);
+        std::uint64_t bits = slot.word.load(std::memory_order_acquire);
+        seen = slot_word::unpack(bits);
+        if (!seen.same_lease(mine)) return false;
         slot.tid.store(next, relaxed);
         // release: an adopter that sees it detached sees the chain.
         while (!slot.word.compare_exchange_weak(bits, seen.become(slot_state::detached).pack())) {

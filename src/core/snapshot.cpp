@@ -109,7 +109,7 @@ semaphore_snapshot snapshot_of(attachment& home, std::uint32_t index) {
     snap.renewal = info.renewal;
     snap.ttl = info.ttl_ticks == 0 ? forever : layout::duration_of(info.ttl_ticks);
     snap.max_hold = info.max_hold_ticks == 0 ? forever : layout::duration_of(info.max_hold_ticks);
-    snap.max_permits = info.kind == kind::leased ? info.range.capacity : info.max_count;
+    snap.max_permits = info.kind == kind::leased ? info.range.capacity : info.max_count.load(relaxed);
     snap.max_waiters = info.max_waiters;
     snap.stats = stats_of(home, index);
     for (std::uint32_t i = 0; info.kind == kind::leased && i < info.range.capacity; ++i) {

@@ -27,7 +27,7 @@ void hand_out_units(attachment& home, std::uint32_t index) noexcept;
 /// @return false when it would exceed the maximum; then nothing was added
 inline bool add_units(const semaphore_info& info, std::uint64_t n) noexcept {
     layout::semaphore_block& block = *info.block;
-    const std::uint32_t max = std::min(info.max_count, layout::count_word::max_count);
+    const std::uint32_t max = std::min(info.max_count.load(std::memory_order_relaxed), layout::count_word::max_count);
     std::uint64_t seen = block.count.load(std::memory_order_relaxed);
     for (;;) {
         if (n > max || layout::count_word::count_of(seen) > max - n) return false;

@@ -116,7 +116,7 @@ static_assert(3 + process_bits + seq_bits + 32 == 64);
 inline constexpr std::uint64_t seq_field = std::uint64_t{max_seq} << 32;
 constexpr std::uint32_t seq_of(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 32) & max_seq; }
 constexpr bool is_open(std::uint64_t bits) noexcept { return bits >> 61 == 0; }
-/// What follows the seq of an open word; of any other word, or at the end of seq, a number above max_seq.
+/// What follows the seq of an open word; of any other word, or at the end of seq, a number above max_seq, or 0.
 constexpr std::uint32_t next_seq(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 32) + 1; }
 /// What of a word says who holds the slot.
 constexpr std::uint64_t holder_bits(process_index who) noexcept {

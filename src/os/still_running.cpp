@@ -1,5 +1,8 @@
 #include "os/still_running.hpp"
 
+#include <sys/mman.h>
+#include <time.h>
+
 #include <new>
 
 #include "os/testing.hpp"
@@ -18,7 +21,8 @@ constinit running_word never_running{0};
 namespace {
 
 // Begins and ends where no code is. The kernel looks for the signature before the place where it would go on after an abort, and
-// finds the thread outside of the sequence. Never freed: a thread may be marked when this library is unloaded.
+// finds the thread outside of the sequence. In a page of its own, which is never freed, since a thread may be marked when this
+// library is unloaded, and whose address has no tag, as the heap's may.
 struct empty_sequence {
     rseq_cs place{};
     std::uint32_t nowhere[7]{};
@@ -28,24 +32,43 @@ struct empty_sequence {
 
 std::uint64_t address_of(const void* p) noexcept { return reinterpret_cast<std::uintptr_t>(p); }
 
+running_word* own_word() noexcept {
+    auto* area = reinterpret_cast<rseq*>(static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset);
+    static_assert(sizeof(area->rseq_cs) == sizeof(running_word));
+    return reinterpret_cast<running_word*>(&area->rseq_cs);
+}
+
+// Kernels from 6.19 on clear it only where an interrupt took the processor, not when a thread goes to sleep by itself.
+bool sleep_clears(std::uint64_t mark) noexcept {
+    own_word()->store(mark, std::memory_order_relaxed);
+    timespec const brief{.tv_sec = 0, .tv_nsec = 50'000};
+    ::nanosleep(&brief, nullptr);
+    const bool cleared = own_word()->load(std::memory_order_relaxed) != mark;
+    own_word()->store(0, std::memory_order_relaxed);
+    return cleared;
+}
+
+// @return 0 where it cannot be had
 std::uint64_t make_mark() noexcept {
-    auto* sequence = new (std::nothrow) empty_sequence;
-    if (sequence == nullptr) return 0;
+    if (__rseq_size == 0) return 0;
+    void* page = ::mmap(nullptr, sizeof(empty_sequence), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return 0;
+    auto* sequence = new (page) empty_sequence;
     sequence->place.start_ip = address_of(&sequence->nowhere);
     sequence->place.post_commit_offset = 1;
     sequence->place.abort_ip = address_of(&sequence->after_abort);
-    the_running_mark.store(address_of(sequence), std::memory_order_relaxed);
-    return address_of(sequence);
+    const std::uint64_t mark = address_of(sequence);
+    if (!sleep_clears(mark)) return 0;
+    the_running_mark.store(mark, std::memory_order_relaxed);
+    return mark;
 }
 
 }  // namespace
 
 const running_word* mark_running() noexcept {
-    static const std::uint64_t mark = __rseq_size == 0 ? 0 : make_mark();
+    static const std::uint64_t mark = make_mark();
     if (mark == 0 || refused(syscall_kind::rseq)) return &never_running;
-    auto* area = reinterpret_cast<rseq*>(static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset);
-    static_assert(sizeof(area->rseq_cs) == sizeof(running_word));
-    auto* word = reinterpret_cast<running_word*>(&area->rseq_cs);
+    running_word* word = own_word();
     word->store(mark, std::memory_order_relaxed);
     // What is read after this is read after the mark was there: the kernel, on this very processor, sees the program's order.
     std::atomic_signal_fence(std::memory_order_seq_cst);

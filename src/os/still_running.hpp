@@ -7,7 +7,8 @@ namespace shmsem::os {
 
 /// A thread's own word in which a mark stays for as long as the thread keeps its processor: the kernel clears it when the thread is
 /// preempted, sleeps, or handles a signal. So what a marked thread knew of the time at the mark is out of date by no more than it
-/// has computed since.
+/// has computed since (and a virtual machine was held up). A kernel that does not clear it when a thread sleeps is found out by trial,
+/// and counts as one without.
 ///
 /// The word is the `rseq_cs` of restartable sequences, which the C library registers for each thread (glibc 2.35, Linux 4.18); the
 /// mark is the address of a sequence of which no instruction is ever executed, and which therefore only ever gets cleared. Other

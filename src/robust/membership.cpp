@@ -60,7 +60,7 @@ bool membership::join(std::error_code& ec, const cleaner& clean) noexcept {
         for (std::uint32_t p = 0; p < view_.sizes().processes; ++p) {
             const std::uint64_t identity = serial << 16 | (p + 1);
             if (!claim(p, who, identity, from_the_dead)) continue;
-            page_->stamp.store(next_serial(), std::memory_order_release);
+            give_stamp_back();
             // release: pairs with identity()'s acquire; whoever sees it sees the entry.
             page_->identity.store(identity, std::memory_order_release);
             return true;
@@ -75,6 +75,8 @@ void membership::renew_stamp() noexcept {
     while (seen != 0 && !page_->stamp.compare_exchange_weak(seen, next_serial(), std::memory_order_release)) {
     }
 }
+
+void membership::give_stamp_back() noexcept { page_->stamp.store(next_serial(), std::memory_order_release); }
 
 bool membership::claim(layout::process_index p, const os::process_identity& who, std::uint64_t identity,
                        const cleaner* clean) noexcept {
@@ -160,7 +162,7 @@ void membership::recycle_stale_claim(layout::process_index p, entry_word seen) n
 
 void membership::leave(layout::process_index me) noexcept {
     process_entry& e = view_.process(me);
-    page_->stamp.store(0, std::memory_order_release);
+    take_stamp_away();
     page_->identity.store(0, std::memory_order_release);
     std::uint64_t word = e.word.load(std::memory_order_acquire);
     if (entry_word::unpack(word).state == entry_state::alive) {

@@ -17,7 +17,8 @@ using os::life;
 /// What one process alone knows of its membership in a segment. A forked child finds it zeroed: not a member.
 struct member_page {
     std::atomic<std::uint64_t> identity;       // serial << 16 | process index + 1; 0: not a member
-    std::atomic<std::uint64_t> stamp;          // another one at each beat of the background thread; unlike any of another membership
+    std::atomic<std::uint64_t> stamp;          // another one at each beat of the background thread, unlike any of another membership;
+                                               // 0: none at present
     std::atomic<std::uint32_t> sections_used;  // bit per critical-section word of our entry that a thread has taken
     std::atomic<std::uint32_t> joining;        // 1: a thread is starting the background thread
     std::atomic<std::uint32_t> reading_info;   // 1: a thread is reading a semaphore's description
@@ -41,6 +42,9 @@ class membership {
     [[nodiscard]] std::uint64_t identity() const noexcept { return page_->identity.load(std::memory_order_acquire); }
     /// From now on nobody takes what a thread knew of the time for true any more.
     void renew_stamp() noexcept;
+    // For the background thread: between the two nobody goes by what he knew of the time.
+    void take_stamp_away() noexcept { page_->stamp.store(0, std::memory_order_release); }
+    void give_stamp_back() noexcept;
 
     // For the background thread, whose life the entry stands for.
     /// Claims an entry and holds its life word from then on. Where only entries of dead processes are left it takes over one of

@@ -210,6 +210,116 @@ TEST_F(UsualPath, LeavesAHintToTheSlotThatItOpened) {
     });
 }
 
+// What its thread knows of the time is out of date, but nothing has told it so: it has been computing.
+class UsualPathOfABusyThread : public UsualPath {
+   protected:
+    static void compute_for(std::chrono::nanoseconds time) {
+        os::testing::keep_processor();
+        std::this_thread::sleep_for(time);  // as far as the library can tell, the processor was kept
+    }
+};
+
+TEST_F(UsualPathOfABusyThread, CountsALeaseOfAShorterTtlThanAnyYetFromNow) {
+    in_child([&] {
+        os::testing::keep_processor();
+        settle(one);
+        compute_for(1200ms);
+        auto brief = home->semaphore("brief", {.permits = 1, .ttl = 1s});
+        EXPECT_GE(brief.acquire().remaining(), 900ms);
+    });
+}
+
+TEST_F(UsualPathOfABusyThread, CountsMaxHoldFromNow) {
+    in_child([&] {
+        auto capped = home->semaphore("capped", {.permits = 1, .ttl = 30s, .max_hold = 20s});
+        os::testing::keep_processor();
+        settle(capped);
+        compute_for(100ms);
+        const lease held = capped.acquire();
+        EXPECT_GE(held.remaining(), 20s - 1ms);
+    });
+}
+
+TEST_F(UsualPathOfABusyThread, DetachesALeaseWithItsWholeTtl) {
+    in_child([&] {
+        os::testing::keep_processor();
+        settle(one);
+        compute_for(100ms);
+        (void)one.acquire().detach();
+        EXPECT_GE(only_holder(one).ttl_left, 30s - 50ms);
+    });
+}
+
+TEST_F(UsualPathOfABusyThread, CountsALeaseFromNowWhileTheBackgroundThreadIsKeptBusy) {
+    in_child([&] {
+        auto manual = home->semaphore("manual", {.permits = 1, .ttl = 30s, .renewal = renewal::manual});
+        flag called;
+        flag enough;
+        clock_shift time;
+        lease lost = manual.acquire();
+        lost.on_lost([&] {
+            called.raise();
+            enough.wait();
+        });
+        time.forward(31s);
+        called.wait();
+        os::testing::keep_processor();
+        settle(one);
+        compute_for(100ms);
+        EXPECT_GE(one.acquire().remaining(), 30s);
+        enough.raise();
+    });
+}
+
+// While a thread is stopped between taking a slot and looking at its token, it loses the lease, and seq wraps.
+class UsualPathAcrossAWrap : public UsualPath {
+   protected:
+    static constexpr std::uint32_t seq_now = 500;
+    static inline layout::slot* slot = nullptr;
+    static void wrap() {
+        slot->word.store(std::uint64_t{seq_now} << 32);
+        slot->seq_high.fetch_add(1);
+    }
+    void expect_the_right_token() {
+        os::testing::call_at("acquire.taken", wrap);
+        const lease held = one.acquire();
+        EXPECT_TRUE(held.valid());
+        EXPECT_EQ(held.token(), (std::uint64_t{1} << layout::seq_bits) + seq_now + 1);
+        EXPECT_EQ(only_holder(one).token, held.token());
+    }
+};
+
+TEST_F(UsualPathAcrossAWrap, GivesNoTokenFromTheFuture) {
+    in_child([&] {
+        const raw_segment raw(home.name());
+        slot = &raw.view().slot(0);
+        os::testing::keep_processor();
+        settle(one);
+        expect_the_right_token();
+    });
+}
+
+TEST_F(UsualPathAcrossAWrap, GivesNoneToAThreadsFirstLeaseEither) {
+    in_child([&] {
+        const raw_segment raw(home.name());
+        slot = &raw.view().slot(0);
+        expect_the_right_token();
+    });
+}
+
+TEST_F(UsualPath, DescribesItsHolderAgainWhenALateHolderHasDescribedItself) {
+    in_child([&] {
+        const raw_segment raw(home.name());
+        os::testing::keep_processor();
+        settle(one);
+        layout::slot& slot = raw.view().slot(0);
+        slot.label.store("a late holder's");
+        slot.tag.store(slot.tag.load() - 2);
+        const lease mine = one.acquire();
+        EXPECT_EQ(only_holder(one).label, "");
+    });
+}
+
 TEST_F(UsualPath, KeepsSemaphoresAndSegmentsApart) {
     const test_segment elsewhere;
     segment other_home = segment::open(elsewhere.name());
@@ -251,6 +361,22 @@ TEST_F(UsualPath, WorksWhereNothingTellsWhetherAThreadKeptItsProcessor) {
         EXPECT_EQ(one.stats().total_acquired, static_cast<std::uint64_t>(settled));
         time.forward(1h);
         EXPECT_GE(one.acquire().remaining(), 30s);
+    });
+}
+
+// Objects that stand for an attachment are used again for the next one, at the same tick of its own time.
+TEST(UsualPathsPoll, OfManyPermitsFindsWhatExpiredInEachOfSeveralSegmentsInARow) {
+    in_child([] {
+        for (int i = 0; i < 5; ++i) {
+            clock_shift time;
+            const test_segment home;
+            auto wide = segment::open(home.name()).semaphore("wide", {.permits = 65, .ttl = 30s, .renewal = renewal::manual});
+            std::vector<lease> all;
+            for (int k = 0; k < 65; ++k) all.push_back(wide.acquire());
+            EXPECT_FALSE(wide.try_acquire());
+            time.forward(31s);
+            EXPECT_TRUE(wide.try_acquire());
+        }
     });
 }
 

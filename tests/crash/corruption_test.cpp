@@ -105,13 +105,51 @@ std::uint64_t seed() {
 
 class Corrupted : public ::testing::TestWithParam<area> {};
 
+/// Overwrites one to three words of the area.
+void damage(const std::string& name, std::mt19937_64& random) {
+    const area& where = Corrupted::GetParam();
+    const layout::geometry places = layout::geometry::of(sizes);
+    const raw_segment file(name);
+    auto* const words = static_cast<layout::word64*>(file.view().base());
+    const std::size_t first = where.begin(places) / 8;
+    const std::size_t many = where.bytes(places) / 8;
+    const auto count = 1 + random() % 3;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        layout::word64& word = words[first + random() % many];
+        word.store(bad_word(random, word.load()));
+    }
+}
+
+/// Leaves a segment in the middle of work, with a background thread that beats each 10 ms for whoever attaches.
+void leave_behind(const std::string& name) {
+    segment home = segment::create(name, sizes);
+    auto permits = home.semaphore("permits", {.permits = 3, .max_permits = 4, .ttl = 30ms});
+    auto units = home.ownerless("units", {.initial = 1});
+    const lease held = permits.acquire({.permits = 1, .tenant = "t", .label = "l"});
+    ::_exit(0);
+}
+
+/// One life: it begins with damage done by others.
+void come_to(const std::string& name) {
+    const watchdog guard{60s};
+    std::error_code ec;
+    segment home = segment::open(name, access::read_write, ec);
+    auto permits = home.semaphore("permits", {.permits = 3, .max_permits = 4, .ttl = 30ms}, ec);
+    auto units = home.ownerless("units", {.initial = 1}, ec);
+    auto more = home.semaphore("more", {.ttl = 30ms}, ec);
+    if (!home) return;
+    for (int round = 0; round < 3; ++round) {
+        lease held = permits ? permits.try_acquire({}, ec).value_or(lease{}) : lease{};
+        (void)more.try_acquire_for(15ms, {.permits = 2}, ec);  // the background thread beats meanwhile
+        use(home, permits, units, held);
+    }
+}
+
 /// One life: a segment in use, some of its words overwritten, and used on.
 void live_through(const std::string& name, std::uint64_t trial_seed) {
     const watchdog guard{60s};
-    const area& where = Corrupted::GetParam();
-    const layout::geometry places = layout::geometry::of(sizes);
     segment home = segment::create(name, sizes);
-    auto permits = home.semaphore("permits", {.permits = 3, .max_permits = 4, .ttl = 10s});
+    auto permits = home.semaphore("permits", {.permits = 3, .max_permits = 4, .ttl = 30ms});
     auto units = home.ownerless("units", {.initial = 1});
     lease held = permits.acquire({.permits = 1, .tenant = "t", .label = "l"});
     const lease other = permits.acquire();
@@ -126,16 +164,8 @@ void live_through(const std::string& name, std::uint64_t trial_seed) {
     });
 
     std::mt19937_64 random(trial_seed);
-    const raw_segment file(name);
-    auto* const words = static_cast<layout::word64*>(file.view().base());
-    const std::size_t first = where.begin(places) / 8;
-    const std::size_t many = where.bytes(places) / 8;
     for (int round = 0; round < 3; ++round) {
-        const auto count = 1 + random() % 3;
-        for (std::uint64_t i = 0; i < count; ++i) {
-            layout::word64& word = words[first + random() % many];
-            word.store(bad_word(random, word.load()));
-        }
+        damage(name, random);
         use(home, permits, units, held);
     }
     in_the_queue.join();
@@ -153,9 +183,43 @@ TEST_P(Corrupted, WhileAttachedEveryCallWithADeadlineStillEnds) {
     }
 }
 
+TEST_P(Corrupted, BeforeItIsOpenedEveryCallWithADeadlineStillEnds) {
+    watchdog guard{280s};
+    const std::uint64_t first = seed();
+    std::printf("seed: SHMSEM_SEED=%llu\n", static_cast<unsigned long long>(first));
+    for (int i = 0; i < rounds(100) && !HasFailure(); ++i) {
+        const test_name name("corrupt");
+        fork_child([&] { leave_behind(name.name()); }).wait_exit();
+        std::mt19937_64 random(first + static_cast<std::uint64_t>(i));
+        damage(name.name(), random);
+        auto life = fork_child([&] { come_to(name.name()); });
+        EXPECT_EQ(life.wait_exit(), 0) << "repeat with SHMSEM_SEED=" << first + static_cast<std::uint64_t>(i);
+    }
+}
+
 std::string name_of(const ::testing::TestParamInfo<area>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(In, Corrupted, ::testing::ValuesIn(areas), name_of);
+
+// One damaged word makes a leased semaphore look ownerless: nobody may look for its slots then.
+TEST(OfTheOtherKind, ASemaphoreIsLeftAloneByTheBackgroundThread) {
+    watchdog guard{120s};
+    const test_name name("kind");
+    in_child([&] {
+        segment home = segment::create(name.name(), sizes);
+        (void)home.semaphore("one", {.ttl = 30ms});
+        (void)home.semaphore("other", {.ttl = 30ms});
+    });
+    const raw_segment file(name.name());
+    file.view().semaphore(1).kind.store(1);
+    in_child([&] {
+        segment home = segment::open(name.name());
+        auto one = home.find("one");
+        const lease held = one.acquire();
+        EXPECT_FALSE(one.try_acquire_for(100ms)) << "renewed by the background thread, which is alive";
+        EXPECT_TRUE(held.valid());
+    });
+}
 
 TEST(CutShort, TheFileOfAnAttachedSegmentIsAnErrorForWhoComesNext) {
     watchdog guard{120s};
