@@ -234,6 +234,8 @@ TEST_F(UsualPathOfABusyThread, CountsMaxHoldFromNow) {
         auto capped = home->semaphore("capped", {.permits = 1, .ttl = 30s, .max_hold = 20s});
         os::testing::keep_processor();
         settle(capped);
+        compute_for(20ms);  // meanwhile the background thread learns of a shorter ttl
+        settle(capped);
         compute_for(100ms);
         const lease held = capped.acquire();
         EXPECT_GE(held.remaining(), 20s - 1ms);
