@@ -81,9 +81,21 @@ struct in_place {
     operator std::invoke_result_t<Make>() const { return make(); }
 };
 
+[[gnu::always_inline]] inline std::optional<lease> kept(const semaphore_info& info, const core::permit& got) {
+    return std::optional<lease>(std::in_place, in_place([&] { return lease_access::make(info, core::the_habits.identity, got); }));
+}
+
 // Apart, so that the fast path makes no room for options.
-[[gnu::noinline, gnu::cold]] lease acquire_slowly(semaphore& s) { return s.acquire(acquire_options{}); }
-[[gnu::noinline, gnu::cold]] std::optional<lease> try_acquire_slowly(semaphore& s) { return s.try_acquire(acquire_options{}); }
+[[gnu::noinline]] lease acquire_slowly(semaphore& s, const semaphore_info* info) {
+    core::permit got;
+    if (info != nullptr && core::take_usual_by_the_clock(*info, got)) return lease_access::make(*info, core::the_habits.identity, got);
+    return s.acquire(acquire_options{});
+}
+[[gnu::noinline]] std::optional<lease> try_acquire_slowly(semaphore& s, const semaphore_info* info) {
+    core::permit got;
+    if (info != nullptr && core::take_usual_by_the_clock(*info, got)) return kept(*info, got);
+    return s.try_acquire(acquire_options{});
+}
 
 // When the first try has not taken a permit.
 [[gnu::noinline]] wait_result take_slowly(const semaphore_info& info, std::uint64_t identity, const acquire_options& options, patience how,
@@ -132,16 +144,14 @@ lease semaphore::acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
     if (info != nullptr && core::take_usual(*info, got)) [[likely]] return lease_access::make(*info, core::the_habits.identity, got);
-    return acquire_slowly(*this);
+    return acquire_slowly(*this, info);
 }
 
 std::optional<lease> semaphore::try_acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
-    if (info != nullptr && core::take_usual(*info, got)) [[likely]] {
-        return std::optional<lease>(std::in_place, in_place([&] { return lease_access::make(*info, core::the_habits.identity, got); }));
-    }
-    return try_acquire_slowly(*this);
+    if (info != nullptr && core::take_usual(*info, got)) [[likely]] return kept(*info, got);
+    return try_acquire_slowly(*this, info);
 }
 
 lease semaphore::acquire(const acquire_options& options, std::error_code& ec) noexcept {

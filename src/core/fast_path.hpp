@@ -33,9 +33,13 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept;
 
-/// Of the holds that a thread begins while it keeps its processor one in so many is measured, and counts for as many; a look at the
-/// clock at each would cost more than the pair. All others are measured.
+/// Of the holds that a thread begins in quick succession, while it keeps its processor, one in so many is measured, and counts for as
+/// many; a look at the clock at each would cost more than the pair. All others are measured.
 inline constexpr std::uint32_t hold_sampling = 256;
+/// How many holds one counts for in the histogram; 0: it is not measured.
+constexpr std::uint32_t hold_weight(std::uint32_t seq, bool in_quick_succession) noexcept {
+    return !in_quick_succession ? 1 : seq % hold_sampling == 0 ? hold_sampling : 0;
+}
 
 /// Followed by end_description().
 inline void describe(layout::slot& slot, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
@@ -72,7 +76,7 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
     // The token's high part changes only while the slot is open with seq at its end. Equal before and after, it is ours; else we
     // were stopped until the lease was lost and seq has wrapped, and no token would be right.
     if (slot.seq_high.load(std::memory_order_acquire) != high) [[unlikely]] {
-        (void)slot.word.compare_exchange_strong(held, layout::ended_bits(held), std::memory_order_seq_cst);
+        (void)slot.word.compare_exchange_strong(held, layout::ended_bits(held), std::memory_order_seq_cst);  // in damaged memory
         return false;
     }
     got.word = held;
@@ -86,21 +90,19 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
 }
 
 /// One permit, if the gate is open and this thread's usual slot is, and nothing else is to be done: all of an uncontended acquire,
-/// and nothing that needs room or a call. Whatever it declines, try_fast() decides.
+/// and nothing that needs room or a call. What it goes by has to be up to date. Whatever it declines, try_fast() decides.
 ///
 /// The lease begins at a time that the thread read before, when it had the processor already: with a look at the clock each time
 /// the pair would take half as long again. How old can that time be? The background thread renews the stamp three times in the
 /// shortest ttl, when a shorter ttl comes into use, and takes it away while it is kept from its beats. So two thirds of the ttl are
 /// left at least, and by the next beat, when the lease is renewed, one third: as of any lease. What nobody renews (renewal::manual,
 /// max_hold) and what is too short for a background thread to be a little late has no usual seats.
-[[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, permit& got) noexcept {
-    thread_habits& mine = the_habits;
-    if (!up_to_date(mine, *info.page)) [[unlikely]] return false;
+[[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, thread_habits& mine, permit& got) noexcept {
     if (!may_enter(info) || mine.seat >= info.usual_seats) [[unlikely]] return false;
     layout::slot& slot = info.slots[mine.seat];
     const std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
     const std::uint32_t seq = layout::next_seq(bits);
-    if (seq > layout::max_seq || seq % hold_sampling == 0) [[unlikely]] return false;
+    if (seq > layout::max_seq || hold_weight(seq, true) != 0) [[unlikely]] return false;
     got.seat = mine.seat;
     if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) [[unlikely]] return false;
     // When nobody has had it in between (the token), nor was it handed over (tid), nor described late (tag), all that changes is the
@@ -114,6 +116,12 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
     end_description(slot, seq);
     return true;
 }
+
+[[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, permit& got) noexcept {
+    return up_to_date(the_habits, *info.page) && take_usual(info, the_habits, got);
+}
+/// The same where nothing tells whether a thread kept its processor: with a look at the clock each time.
+bool take_usual_by_the_clock(const semaphore_info& info, permit& got) noexcept;
 
 /// One permit, if the gate is open and a slot is, wherever the hints say. @param lease  filled when taken
 fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, lease_record& lease) noexcept;

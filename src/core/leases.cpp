@@ -14,6 +14,7 @@ using layout::tick;
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint32_t measured_first = 64;  // a slot's first holds are measured where nothing tells which follow each other at once
 
 template <class Visit>
 void each_permit(const lease_record& lease, Visit&& visit) {
@@ -62,10 +63,23 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
     return mine;
 }
 
+bool take_usual_by_the_clock(const semaphore_info& info, permit& got) noexcept {
+    thread_habits& mine = the_habits;
+    if (mine.running != &os::never_running || mine.stamp != info.page->stamp.load(std::memory_order_acquire)) return false;
+    if (const os::instant now = os::coarse_now(); now != mine.now) {
+        mine.now = now;
+        mine.tick = info.clock.at(now);
+        mine.described = nullptr;
+    }
+    if (mine.seat >= info.usual_seats || layout::seq_of(info.slots[mine.seat].word.load(relaxed)) < measured_first) return false;
+    return take_usual(info, mine, got);
+}
+
 fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, lease_record& lease) noexcept {
     if (!may_enter(info)) return fast_result::gate_closed;
-    const bool in_quick_succession = up_to_date(the_habits, *info.page);
+    const bool known = up_to_date(the_habits, *info.page);
     thread_habits& mine = refresh_habits(info, identity);
+    const bool cannot_tell = mine.running == &os::never_running;
     permit got;
     constexpr int enough = 64;  // hints that lead nowhere: the queue's lock clears them
     int misses = 0;
@@ -92,9 +106,10 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
     got.seat = mine.seat = seat;
     layout::slot& slot = info.slots[seat];
     describe(slot, d, mine.now, mine.tid);
-    const std::uint32_t timed = !in_quick_succession ? 1 : layout::seq_of(got.word) % hold_sampling == 0 ? hold_sampling : 0;
+    const std::uint32_t seq = layout::seq_of(got.word);
+    const std::uint32_t timed = hold_weight(seq, known || (cannot_tell && seq >= measured_first));
     if (timed != 0) slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
-    end_description(slot, layout::seq_of(got.word));
+    end_description(slot, seq);
     lease = {.of = &info, .word = got.word, .token = got.token, .identity = identity,
              .usual = timed == 0 ? identity : lease_record::nobody, .seat = seat, .permits = 1, .timed = timed, .watched = 0,
              .ticket = 0, .all = nullptr};
