@@ -59,11 +59,11 @@ bool prepare(const semaphore_info& info, const acquire_options& o, core::descrip
 }
 
 // What expired or died may stand in the way of a caller who will not wait.
-bool sweep_if_worthwhile(const semaphore_info& info, std::uint64_t identity) noexcept {
+core::swept sweep_if_worthwhile(const semaphore_info& info, std::uint64_t identity) noexcept {
     auto& swept_at = info.home->swept_at(info.index);
     const std::uint32_t now = info.clock.at(os::now()).value;
-    if (info.range.capacity > few_slots && swept_at.exchange(now, relaxed) == now) return false;
-    return core::sweep(*info.home, info.index, identity).taken_back > 0;
+    if (info.range.capacity > few_slots && swept_at.exchange(now, relaxed) == now) return {};
+    return core::sweep(*info.home, info.index, identity);
 }
 
 // For messages: made only when something went wrong.
@@ -104,7 +104,11 @@ struct in_place {
     if (how == patience::bounded && until <= os::now()) how = patience::none;
     const bool will_wait = how != patience::none;
     if (!will_wait && fast != fast_result::must_queue) {
-        if (fast == fast_result::gate_closed || !sweep_if_worthwhile(info, identity)) return wait_result::timed_out;
+        if (fast == fast_result::gate_closed) return wait_result::timed_out;
+        // Somebody else may have swept since our first try, so what is open counts as well.
+        os::kill_point("try.before_sweep");
+        const core::swept found = sweep_if_worthwhile(info, identity);
+        if (found.taken_back + found.found_open == 0) return wait_result::timed_out;
     }
     const core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits), .what = what,
                                      .until = will_wait ? until : os::instant{}, .lock_until = will_wait ? until : os::now() + brief,
@@ -112,7 +116,7 @@ struct in_place {
     for (;;) {
         const wait_result outcome = core::wait_in_queue(*info.home, info.index, identity, request, record, ec);
         if (outcome != wait_result::timed_out || (will_wait && os::now() >= until)) return outcome;
-        if (!will_wait && !(options.permits > 1 && sweep_if_worthwhile(info, identity))) return outcome;
+        if (!will_wait && !(options.permits > 1 && sweep_if_worthwhile(info, identity).taken_back > 0)) return outcome;
     }
 }
 

@@ -93,7 +93,10 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexc
         layout::slot& slot = home.view().slot(s);
         std::uint64_t bits = slot.word.load(std::memory_order_acquire);
         const slot_word w = slot_word::unpack(bits);
-        if (w.state == layout::slot_state::open && hints(home.view(), info.range).set(s)) ++taken;  // whoever opened it was stopped
+        if (w.state == layout::slot_state::open) {
+            ++result.found_open;
+            if (hints(home.view(), info.range).set(s)) ++taken;  // whoever opened it was stopped
+        }
         if (!w.owned()) continue;
         if (!w.deadline.none() && w.deadline.reached_by(now)) {
             if (!slot.word.compare_exchange_strong(bits, w.ended().pack())) continue;  // renewed or released in time

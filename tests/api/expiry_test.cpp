@@ -38,6 +38,17 @@ TEST_F(Expiry, ComesWhenTheTtlHasPassedAndNotBefore) {
     });
 }
 
+TEST_F(Expiry, CarriedOutByAnotherInTheMiddleOfAPollStillGivesItThePermit) {
+    in_child([&] {
+        clock_shift time;
+        const lease held = manual.acquire();
+        time.forward(31s);
+        reaped_at_point = &manual;
+        os::testing::call_at("try.before_sweep", [] { EXPECT_LE(reaped_at_point->reap(), 1U); });
+        EXPECT_TRUE(manual.try_acquire());
+    });
+}
+
 TEST_F(Expiry, IsCarriedOutByReapAndCounted) {
     in_child([&] {
         clock_shift time;

