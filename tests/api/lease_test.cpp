@@ -192,7 +192,7 @@ TEST_F(Lease, HasATokenThatGrowsWithEachHolderOfItsSeat) {
 }
 
 TEST_F(Lease, HasATokenThatGrowsAcrossProcessesAndTheDeathOfAHolder) {
-    shared<std::atomic<std::uint64_t>> highest{0};
+    shared<std::atomic<std::uint64_t>> highest{0U};
     for (int i = 0; i < 10; ++i) {
         auto holder = fork_child([&] {
             lease held = one.acquire();
