@@ -83,14 +83,15 @@ TEST_F(Ownerless, ReleasedByLessThanNothingIsAnInvalidArgument) {
 }
 
 TEST_F(Ownerless, WithCountsThatCannotBeRightIsNotCreated) {
-    for (const auto& [what, options] : std::initializer_list<std::pair<const char*, ownerless_options>>{
+    for (const auto& one : std::initializer_list<std::pair<const char*, ownerless_options>>{
              {"initial -1", {.initial = -1}},
              {"initial beyond max", {.initial = 6, .max = 5}},
              {"max 0", {.max = 0}},
              {"max -1", {.max = -1}},
              {"max beyond int", {.max = static_cast<std::int64_t>(INT_MAX) + 1}},
          }) {
-        SCOPED_TRACE(what);
+        const ownerless_options& options = one.second;
+        SCOPED_TRACE(one.first);
         expect_both(
             errc::invalid_argument, [&] { (void)home->ownerless("bad", options); },
             [&](std::error_code& ec) { EXPECT_FALSE(home->ownerless("bad", options, ec)); });

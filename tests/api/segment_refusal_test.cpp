@@ -151,7 +151,7 @@ TEST_F(Refusal, OfOtherLimitsNamesBothValues) {
 }
 
 TEST_F(Refusal, OfLimitsOutOfRangeIsAnInvalidArgument) {
-    for (const auto& [what, sizes] : std::initializer_list<std::pair<const char*, limits>>{
+    for (const auto& one : std::initializer_list<std::pair<const char*, limits>>{
              {"processes 0", {.processes = 0}},
              {"processes 4097", {.processes = 4097}},
              {"semaphores 0", {.semaphores = 0}},
@@ -163,7 +163,8 @@ TEST_F(Refusal, OfLimitsOutOfRangeIsAnInvalidArgument) {
              {"tenants 0", {.tenants = 0}},
              {"tenants 4097", {.tenants = 4097}},
          }) {
-        SCOPED_TRACE(what);
+        const limits& sizes = one.second;
+        SCOPED_TRACE(one.first);
         expect_both(
             errc::invalid_argument, [&] { (void)segment::create(wanted.name(), sizes); },
             [&](std::error_code& ec) { (void)segment::create(wanted.name(), sizes, sharing::owner, ec); });

@@ -30,7 +30,7 @@ struct mode_of {
 class SharingMode : public Sharing, public ::testing::WithParamInterface<mode_of> {};
 
 TEST_P(SharingMode, SetsThePermissionBitsWhateverTheUmaskIs) {
-    for (const mode_t mask : {0000, 0022, 0077, 0777}) {
+    for (const mode_t mask : {0000U, 0022U, 0077U, 0777U}) {
         in_child([&] {
             ::umask(mask);
             (void)segment::create(wanted.name(), small_limits, GetParam().how);

@@ -108,14 +108,14 @@ std::string wrap(const std::vector<std::string>& items, std::size_t indent, std:
 std::string lay_out(const table& what, std::size_t width, charset terminal) {
     int groups = 0;
     for (const auto& heading : what.headings) groups = std::max(groups, heading.group);
-    const auto [widths, last] = fit(what, groups, width);
-    const auto line = [&](const auto& text) { return line_of(what, widths, last, terminal, width, text); };
+    const fitted to = fit(what, groups, width);
+    const auto line = [&](const auto& text) { return line_of(what, to.widths, to.last_group, terminal, width, text); };
 
     std::string result = line([&](std::size_t i) { return what.headings[i].title; });
     for (const auto& row : what.rows) {
         result += line([&](std::size_t i) { return row[i]; });
         std::vector<std::string> items;
-        for (int group = last + 1; group <= groups; ++group) {
+        for (int group = to.last_group + 1; group <= groups; ++group) {
             for (std::size_t i = 0; i < row.size(); ++i) {
                 if (what.headings[i].group != group || row[i].empty()) continue;
                 items.push_back(lower(what.headings[i].title) + ' ' + row[i]);
