@@ -112,7 +112,7 @@ class boost_peer {
     bool has_waiter(pid_t waiter) { return sleeps(waiter); }
 
    private:
-    shared<boost::interprocess::interprocess_semaphore> word_{1};
+    shared<boost::interprocess::interprocess_semaphore> word_{1U};
 };
 
 class boost_named_peer {
