@@ -23,9 +23,9 @@ struct lease_record {
     const semaphore_info* of = nullptr;  // null: empty. Its description is that of our semaphore only while `identity` is current
     std::uint64_t word = 0;
     std::uint64_t token = 0;
-    std::uint64_t identity = 0;       // which incarnation of this process acquired it
-    std::uint64_t usual = nobody;     // the same, if it is one permit with nothing to be done about it at its release
-    std::uint32_t seat = 0;           // of the first permit
+    std::uint64_t identity = 0;    // which incarnation of this process acquired it
+    std::uint64_t usual = nobody;  // the same, if it is one permit with nothing to be done about it at its release
+    std::uint32_t seat = 0;        // of the first permit
     std::uint32_t permits = 0;
     std::uint32_t timed = 0;    // how many holds this one counts for in the histogram; 0: it is not measured
     std::uint32_t watched = 0;  // non-zero: id in the process's table of leases that somebody wants to hear of

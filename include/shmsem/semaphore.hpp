@@ -27,8 +27,8 @@ class SHMSEM_API semaphore {
     /// Takes `options.permits` permits, first come first served; waits as long as it takes.
     /// @return the lease; with the error_code form, an empty lease on error
     /// @throws shmsem::error: errc::cancelled when options.stop was requested first; errc::invalid_argument, also when the
-    ///         semaphore shrank below options.permits meanwhile;
-    ///         errc::too_many_waiters, errc::too_many_processes, errc::segment_corrupt, errc::thread_failed
+    ///         semaphore shrank below options.permits meanwhile; errc::too_many_waiters, errc::too_many_processes,
+    ///         errc::segment_corrupt, errc::thread_failed
     /// @cost   uncontended: one CAS, no system call
     /// @crash  if the caller dies while waiting its place vanishes (I4); while holding, I5
     [[nodiscard]] lease acquire();

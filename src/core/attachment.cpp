@@ -98,9 +98,10 @@ void attachment::attach_to(layout::mapping&& m) {
     clock_ = layout::tick_clock(os::instant{os::nanoseconds{m.epoch_ns}});
     shortest_ttl_.store(0, relaxed);
     mapping_ = std::move(m);
+    const std::uint32_t not_now = clock_.at(os::now()).value - 1;
     for (std::uint32_t i = 0; i < info_count_; ++i) {
         infos_[i].generation.store(0, relaxed);
-        infos_[i].swept_at.store(clock_.at(os::now()).value - 1, relaxed);
+        infos_[i].swept_at.store(not_now, relaxed);
         infos_[i].clock = clock_;
         infos_[i].block = i < count ? &view().semaphore(i) : nullptr;
     }

@@ -11,7 +11,7 @@ namespace shmsem::core {
 
 struct swept {
     std::uint32_t taken_back = 0;
-    std::uint32_t found_open = 0;          ///< opened by others, perhaps a moment ago
+    std::uint32_t found_open = 0;  ///< opened by others, perhaps a moment ago
     os::instant next = os::never;  ///< when the next lease of those that are left can expire
 };
 /// Looks at every slot of one semaphore. Dead holders met on the way are reaped, as far as that needs no waiting. The caller
