@@ -4,6 +4,7 @@
 #include <csignal>
 #include <string>
 
+#include "crash/stillness.hpp"
 #include "os/testing.hpp"
 
 namespace shmsem::test {
@@ -92,6 +93,13 @@ victim::victim(const scene& where, deed_fn deed, const char* point, int nth) : s
 }
 
 void victim::expect_killed() { EXPECT_EQ(process.wait_signal(), SIGKILL); }
+
+void victim::dies_unobserved_by(std::initializer_list<child*> others) {
+    for (child* one : others) freeze_when_still(*one);
+    go();
+    expect_killed();
+    for (child* one : others) one->cont();
+}
 
 void kill_during(const scene& where, deed_fn deed, const char* point, int nth) {
     victim alone(where, deed, point, nth);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 
 #include "crash/scene.hpp"
 
@@ -93,6 +94,8 @@ class victim : public stage {
     victim(const scene& where, deed_fn deed, const char* point, int nth = 1);
     /// The death is proved, not assumed.
     void expect_killed();
+    /// Goes, and is killed, while none of the others can do its work in its stead: they are stopped meanwhile.
+    void dies_unobserved_by(std::initializer_list<child*> others);
 
     child process;
 };

@@ -143,8 +143,7 @@ TEST_P(WithoutTheKernels, HelpADeathInTheLockIsNoticed) {
             const auto without = for_the_watcher();
             due = std::make_unique<waiter>(set);
         }
-        dies->go();
-        dies->expect_killed();
+        dies->dies_unobserved_by({&due->process});
         EXPECT_TRUE(due->granted()) << point;
         due->done();
         expect_whole(set);

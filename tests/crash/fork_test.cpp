@@ -283,7 +283,8 @@ TEST_P(ForkWithLeases, ExitOfAChildThatNeverUsedTheLibraryChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(By, ForkWithLeases, ::testing::Values(fork_kind::libc, fork_kind::raw_clone), name_of);
 
 TEST(ForkOfABusyProcess, GivesChildrenThatWorkWhereverItsThreadsWere) {
-    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "a sanitizer's allocator may be locked in the forked child for ever";
+    if (address_sanitizer || thread_sanitizer)
+        GTEST_SKIP() << "a sanitizer's allocator may be locked in the forked child for ever";
     watchdog guard{240s};
     scene set(unexpiring(2));
     // By fork() alone: a raw clone() leaves the C library's own locks as they were.

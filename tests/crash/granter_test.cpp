@@ -80,8 +80,7 @@ TEST_P(WeightedGrant, IsWholeWhenTheReleaserThatGrantsItIsKilled) {
     watchdog guard{120s};
     victim releaser(set, holds_three_and_releases, point(), nth());
     waiter three(set, kWanted);
-    releaser.go();
-    releaser.expect_killed();
+    releaser.dies_unobserved_by({&three.process});
     ASSERT_TRUE(three.granted());
     expect_two_left(set);
     three.done();
@@ -95,8 +94,7 @@ TEST_P(WeightedGrant, IsWholeAndTheNextInLineServedWhenOthersWaitBehindIt) {
     waiter one(set);
     waiter another(set);
     waiter last(set, kPermits);
-    releaser.go();
-    releaser.expect_killed();
+    releaser.dies_unobserved_by({&three.process, &one.process, &another.process, &last.process});
     EXPECT_TRUE(three.granted());
     EXPECT_TRUE(one.granted());
     EXPECT_TRUE(another.granted());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "crash/actors.hpp"
+#include "crash/stillness.hpp"
 #include "support/clock_shift.hpp"
 
 // Every kill point of a leased semaphore, reached by every kind of deed that passes it. A victim is killed exactly there;
@@ -188,7 +189,12 @@ const std::vector<deed> deeds{
      {"join.claimed", "join.life_locked", "join.alive"}},
     {"Leaves", leaves, 1, audience::comes_after, keeper::nobody, {"leave.marked"}},
     {"Releases", releases, 1, audience::looks_on, keeper::nobody, {"release.opened", "release.before_dispatch"}},
-    {"ReleasesAsUsual", releases_as_usual, 1, audience::looks_on, keeper::nobody, {"release.opened", "release.before_dispatch"}},
+    {"ReleasesAsUsual",
+     releases_as_usual,
+     1,
+     audience::looks_on,
+     keeper::nobody,
+     {"release.opened", "release.before_dispatch"}},
     {"ReleasesAsUsualInTheLock", releases_as_usual, 1, audience::looks_on, keeper::nobody, lock_points},
     {"ReleasesAsUsualAndGrants", releases_as_usual, 1, audience::looks_on, keeper::nobody, grant_points},
     {"ReleasesAsUsualWithNobodyWaiting", releases_as_usual, 1, audience::comes_after, keeper::nobody, {"release.opened"}},
@@ -266,6 +272,9 @@ TEST_P(KilledAtAKillPoint, LosesNoPermitAndNoPlaceInTheQueue) {
     victim dies(set, what.act, GetParam().point, what.nth);
     std::unique_ptr<waiter> due;
     if (what.who == audience::looks_on) due = std::make_unique<waiter>(set);
+    // It alone can free a permit then, and the one in the audience must not be quicker to hand it on.
+    const bool acts_alone = what.who == audience::looks_on && what.before == keeper::nobody;
+    if (acts_alone) freeze_when_still(due->process);
     dies.go();
     if (what.who == audience::queues_behind) {
         ASSERT_TRUE(set.queued(1));
@@ -274,6 +283,7 @@ TEST_P(KilledAtAKillPoint, LosesNoPermitAndNoPlaceInTheQueue) {
     }
     if (what.before == keeper::lets_go_at_the_cue) first->let_go();
     dies.expect_killed();
+    if (acts_alone) due->process.cont();
 
     if (what.before == keeper::lets_go_in_the_end) first->let_go();
     if (due == nullptr) due = std::make_unique<waiter>(set, 1, standing::served_at_once);

@@ -13,6 +13,7 @@
 
 #include "crash/actors.hpp"
 #include "crash/stepping.hpp"
+#include "crash/stillness.hpp"
 
 // I4: no wake-up is lost. The background threads look after waiters every few seconds whatever happens, which would hide one
 // that was lost; so here they are stopped, as only a debugger can stop one thread of many.
@@ -26,15 +27,17 @@ using namespace std::chrono_literals;
 class stopped_thread {
    public:
     explicit stopped_thread(pid_t thread) : thread_(thread) {
-        EXPECT_TRUE(eventually([&] { return sleeps(thread); }));
         if (::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) != 0) {
             error_ = errno;
             return;
         }
-        ::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr);
-        int status = 0;
-        ::waitpid(thread, &status, __WALL);
-        EXPECT_TRUE(WIFSTOPPED(status));
+        EXPECT_TRUE(eventually([&] {
+            if (!sleeps(thread)) return false;
+            stop();
+            if (was_stopped_in_a_call(thread)) return true;
+            ::ptrace(PTRACE_CONT, thread, nullptr, nullptr);
+            return false;
+        }));
     }
     ~stopped_thread() {
         if (error_ == 0) ::ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);
@@ -47,6 +50,13 @@ class stopped_thread {
     [[nodiscard]] int error() const noexcept { return error_; }
 
    private:
+    void stop() const {
+        ::ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr);
+        int status = 0;
+        ::waitpid(thread_, &status, __WALL);
+        EXPECT_TRUE(WIFSTOPPED(status));
+    }
+
     pid_t thread_;
     int error_ = 0;
 };
@@ -244,6 +254,8 @@ TEST_P(WakeUpsOwedByTheDead, AreGivenByWhoeverReapsThem) {
     });
     attached->wait();
     {
+        // Before that it may still look for a permit itself.
+        EXPECT_TRUE(eventually([&] { return all_threads_sleep(due.process.pid()); }));
         const stopped_thread background(background_thread_of(due.process.pid()));
         if (background.error() != 0) GTEST_SKIP() << "no threads can be stopped here: " << std::strerror(background.error());
         granter.go();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "crash/actors.hpp"
+#include "crash/stillness.hpp"
 #include "os/testing.hpp"
 
 // The ownerless kind: a unit is lost only with a process that had taken it and not posted it. One that is on its way to a
@@ -105,9 +106,12 @@ class poster {
         });
         ready_->wait();
     }
-    void dies() {
+    /// While none of them can pass the units on in its stead.
+    void dies_unobserved_by(std::deque<taker>& takers) {
+        for (auto& one : takers) freeze_when_still(one.process);
         go_->raise();
         EXPECT_EQ(process_.wait_signal(), SIGKILL);
+        for (auto& one : takers) one.process.cont();
     }
 
    private:
@@ -124,9 +128,10 @@ class KilledPosting : public ::testing::TestWithParam<const char*> {
 TEST_P(KilledPosting, LeavesTheUnitToTheWaiter) {
     watchdog guard{120s};
     poster one(set, 1, GetParam());
-    taker due(set);
-    one.dies();
-    EXPECT_TRUE(due.took());
+    std::deque<taker> line;
+    line.emplace_back(set);
+    one.dies_unobserved_by(line);
+    EXPECT_TRUE(line.front().took());
     expect_units(set, 0);
 }
 
@@ -135,7 +140,7 @@ TEST_P(KilledPosting, LeavesEachUnitToOneWaiterAndTheRestInTheCount) {
     poster five(set, 5, GetParam());
     std::deque<taker> line;
     for (int i = 0; i < 3; ++i) line.emplace_back(set);
-    five.dies();
+    five.dies_unobserved_by(line);
     for (auto& one : line) EXPECT_TRUE(one.took());
     expect_units(set, 2);
 }
@@ -144,9 +149,10 @@ TEST_P(KilledPosting, OverAndOverNeitherLosesNorMakesUnits) {
     watchdog guard{120s};
     for (int i = 0; i < 5; ++i) {
         poster one(set, 1, GetParam());
-        taker due(set);
-        one.dies();
-        EXPECT_TRUE(due.took());
+        std::deque<taker> line;
+        line.emplace_back(set);
+        one.dies_unobserved_by(line);
+        EXPECT_TRUE(line.front().took());
     }
     expect_units(set, 0);
 }
