@@ -20,7 +20,7 @@ struct permit {
 struct lease_record {
     static constexpr std::uint64_t nobody = ~std::uint64_t{0};  // no identity
 
-    const semaphore_info* of = nullptr;  // null: empty. Its description is that of our semaphore only while `identity` is current
+    const semaphore_info* of = nullptr;  // null: empty. It describes our semaphore only while `identity` is current
     std::uint64_t word = 0;
     std::uint64_t token = 0;
     std::uint64_t identity = 0;    // which incarnation of this process acquired it

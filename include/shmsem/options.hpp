@@ -24,19 +24,19 @@ inline constexpr std::size_t max_label_length = 23;  ///< bytes; a longer label 
 
 /// How many of each a segment has room for; fixed when it is created.
 struct limits {
-    std::uint32_t processes = 512;   ///< attached at once, 1..4096
-    std::uint32_t semaphores = 64;   ///< 1..65536
-    std::uint32_t permits = 4096;    ///< slots of all leased semaphores together, 1..1048576
-    std::uint32_t waiters = 1024;    ///< waiting at once, all semaphores together, 1..1048576
-    std::uint32_t tenants = 64;      ///< distinct tenant names, 1..4096
+    std::uint32_t processes = 512;  ///< attached at once, 1..4096
+    std::uint32_t semaphores = 64;  ///< 1..65536
+    std::uint32_t permits = 4096;   ///< slots of all leased semaphores together, 1..1048576
+    std::uint32_t waiters = 1024;   ///< waiting at once, all semaphores together, 1..1048576
+    std::uint32_t tenants = 64;     ///< distinct tenant names, 1..4096
 
     friend bool operator==(const limits&, const limits&) = default;
 };
 
 /// Who may attach. Set with fchmod, so that the umask does not change it.
 enum class sharing : std::uint8_t {
-    owner = 0,  ///< 0600: the creating user only
-    group = 1,  ///< 0660: the creating user and the creating process's group
+    owner = 0,     ///< 0600: the creating user only
+    group = 1,     ///< 0660: the creating user and the creating process's group
     everyone = 2,  ///< 0666
 };
 
@@ -60,13 +60,13 @@ enum class if_different : std::uint8_t {
 };
 
 struct semaphore_options {
-    std::int64_t permits = 1;                     ///< at least 1
-    std::int64_t max_permits = 0;                 ///< how far it can be resized; 0: twice `permits`, as far as there is room
-    duration ttl = std::chrono::seconds{30};      ///< > 0, or `forever`
+    std::int64_t permits = 1;                 ///< at least 1
+    std::int64_t max_permits = 0;             ///< how far it can be resized; 0: twice `permits`, as far as there is room
+    duration ttl = std::chrono::seconds{30};  ///< > 0, or `forever`
     shmsem::renewal renewal = shmsem::renewal::automatic;
-    duration max_hold = forever;                  ///< > 0; caps either kind of renewal
+    duration max_hold = forever;  ///< > 0; caps either kind of renewal
     shmsem::order order = shmsem::order::fifo;
-    std::uint32_t max_waiters = 0;                ///< 0: as many as the segment has room for
+    std::uint32_t max_waiters = 0;  ///< 0: as many as the segment has room for
     shmsem::if_different if_different = shmsem::if_different::fail;
 };
 

@@ -22,9 +22,9 @@ struct handle_access;
 class segment;
 
 struct ownerless_options {
-    std::int64_t initial = 0;        ///< 0..max
-    std::int64_t max = INT_MAX;      ///< 1..INT_MAX; a release beyond it is errc::overflow
-    std::uint32_t max_waiters = 0;   ///< 0: as many as the segment has room for
+    std::int64_t initial = 0;                                         ///< 0..max
+    std::int64_t max = INT_MAX;                                       ///< 1..INT_MAX; a release beyond it is errc::overflow
+    std::uint32_t max_waiters = 0;                                    ///< 0: as many as the segment has room for
     shmsem::if_different if_different = shmsem::if_different::adopt;  ///< `initial` counts for the creator only
 };
 

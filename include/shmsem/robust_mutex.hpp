@@ -11,7 +11,7 @@
 namespace shmsem {
 
 /// What lock() found. `died`: a holder died inside, or its data was never declared consistent since.
-enum class [[nodiscard]] previous_owner : std::uint8_t { left, died };
+enum class [[nodiscard]] previous_owner : std::uint8_t{left, died};
 
 /// A robust process-shared pthread mutex, to be placed in shared memory by whoever creates it. Meets std Lockable and
 /// TimedLockable, so std::unique_lock and boost::unique_lock work, and Boost.Interprocess's scoped_lock too.

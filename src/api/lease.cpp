@@ -97,8 +97,13 @@ detached_lease lease::detach() noexcept {
         (void)release();
         return {};
     }
-    const detached_lease out{.segment_id = record_.of->home->id(), .semaphore = record_.of->index, .seat = record_.seat,
-                             .word = record_.word, .token = record_.token, .permits = record_.permits, .reserved = 0};
+    const detached_lease out{.segment_id = record_.of->home->id(),
+                             .semaphore = record_.of->index,
+                             .seat = record_.seat,
+                             .word = record_.word,
+                             .token = record_.token,
+                             .permits = record_.permits,
+                             .reserved = 0};
     record_.of = nullptr;
     record_.all.reset();
     return out;

@@ -50,10 +50,10 @@ struct mutex::state {
     [[nodiscard]] bool mine() const noexcept { return owner == std::this_thread::get_id() && static_cast<bool>(held); }
 };
 
-mutex::mutex(segment& home, const std::string& name, const mutex_options& options)
-    : state_(std::make_unique<state>()) {
-    state_->permit = home.semaphore(name, {.permits = 1, .max_permits = 1, .ttl = options.ttl, .renewal = options.renewal,
-                                           .max_hold = options.max_hold});
+mutex::mutex(segment& home, const std::string& name, const mutex_options& options) : state_(std::make_unique<state>()) {
+    state_->permit = home.semaphore(
+        name,
+        {.permits = 1, .max_permits = 1, .ttl = options.ttl, .renewal = options.renewal, .max_hold = options.max_hold});
 }
 
 mutex::~mutex() = default;

@@ -28,7 +28,8 @@ wait_result take(const core::semaphore_info* info, deadline until, std::stop_tok
     if (identity == 0) return wait_result::failed;
     core::lease_record none;
     return core::wait_in_queue(*info->home, info->index, identity,
-                               {.permits = 1, .what = {}, .until = until, .lock_until = until, .stop = std::move(stop)}, none, ec);
+                               {.permits = 1, .what = {}, .until = until, .lock_until = until, .stop = std::move(stop)},
+                               none, ec);
 }
 
 [[gnu::always_inline]] inline bool take_at_once(const core::semaphore_info* info) noexcept {
@@ -67,7 +68,8 @@ unnamed_home& the_unnamed() {
 void ownerless_semaphore::acquire(std::error_code& ec) noexcept { (void)take(info_.get(), os::never, {}, ec); }
 
 void ownerless_semaphore::acquire() {
-    if (!take_at_once(info_.get())) [[unlikely]] acquire_slowly(*this);
+    if (!take_at_once(info_.get())) [[unlikely]]
+        acquire_slowly(*this);
 }
 
 void ownerless_semaphore::acquire(std::stop_token stop) {
@@ -76,18 +78,19 @@ void ownerless_semaphore::acquire(std::stop_token stop) {
     });
 }
 
-bool ownerless_semaphore::try_acquire(std::error_code& ec) noexcept { return take(info_.get(), {}, {}, ec) == wait_result::granted; }
-
-bool ownerless_semaphore::try_acquire() {
-    return take_at_once(info_.get()) ? true : try_acquire_slowly(*this);
+bool ownerless_semaphore::try_acquire(std::error_code& ec) noexcept {
+    return take(info_.get(), {}, {}, ec) == wait_result::granted;
 }
+
+bool ownerless_semaphore::try_acquire() { return take_at_once(info_.get()) ? true : try_acquire_slowly(*this); }
 
 bool ownerless_semaphore::try_acquire_until(deadline when, std::stop_token stop, std::error_code& ec) noexcept {
     return take(info_.get(), when, std::move(stop), ec) == wait_result::granted;
 }
 
 bool ownerless_semaphore::try_acquire_until(deadline when, std::stop_token stop) {
-    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return try_acquire_until(when, std::move(stop), ec); });
+    return api::throwing(subject_of(*this),
+                         [&](std::error_code& ec) { return try_acquire_until(when, std::move(stop), ec); });
 }
 
 bool ownerless_semaphore::try_acquire_for(duration timeout, std::stop_token stop) {
@@ -108,7 +111,8 @@ void ownerless_semaphore::release(std::int64_t n, std::error_code& ec) noexcept 
 void ownerless_semaphore::release(std::int64_t n) {
     const core::semaphore_info* info = info_.get();
     const bool done = n == 1 && info != nullptr && info->home->writable() && core::add_units(*info, 1);
-    if (!done) [[unlikely]] release_slowly(*this, n);
+    if (!done) [[unlikely]]
+        release_slowly(*this, n);
 }
 
 std::int64_t ownerless_semaphore::value() const noexcept {
@@ -116,8 +120,12 @@ std::int64_t ownerless_semaphore::value() const noexcept {
 }
 
 std::string ownerless_semaphore::name() const { return info_ ? info_->block->name.load() : std::string{}; }
-semaphore_stats ownerless_semaphore::stats() const { return info_ ? core::stats_of(*info_->home, info_->index) : semaphore_stats{}; }
-semaphore_snapshot ownerless_semaphore::inspect() const { return info_ ? core::snapshot_of(*info_->home, info_->index) : semaphore_snapshot{}; }
+semaphore_stats ownerless_semaphore::stats() const {
+    return info_ ? core::stats_of(*info_->home, info_->index) : semaphore_stats{};
+}
+semaphore_snapshot ownerless_semaphore::inspect() const {
+    return info_ ? core::snapshot_of(*info_->home, info_->index) : semaphore_snapshot{};
+}
 
 namespace detail {
 

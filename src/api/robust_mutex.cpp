@@ -48,8 +48,12 @@ previous_owner robust_mutex::lock() {
 }
 
 bool robust_mutex::try_lock() { return settle(::pthread_mutex_trylock(&mutex_)); }
-bool robust_mutex::try_lock_until(std::chrono::steady_clock::time_point when) { return settle(lock_by<CLOCK_MONOTONIC>(mutex_, when)); }
-bool robust_mutex::try_lock_until(std::chrono::system_clock::time_point when) { return settle(lock_by<CLOCK_REALTIME>(mutex_, when)); }
+bool robust_mutex::try_lock_until(std::chrono::steady_clock::time_point when) {
+    return settle(lock_by<CLOCK_MONOTONIC>(mutex_, when));
+}
+bool robust_mutex::try_lock_until(std::chrono::system_clock::time_point when) {
+    return settle(lock_by<CLOCK_REALTIME>(mutex_, when));
+}
 void robust_mutex::unlock() noexcept { ::pthread_mutex_unlock(&mutex_); }
 
 }  // namespace shmsem

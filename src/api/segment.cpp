@@ -26,11 +26,13 @@ segment handle_of(layout::mapping&& m, std::error_code& ec) noexcept {
 
 std::string words_of(const limits& l) {
     return std::to_string(l.processes) + " processes, " + std::to_string(l.semaphores) + " semaphores, " +
-           std::to_string(l.permits) + " permits, " + std::to_string(l.waiters) + " waiters, " + std::to_string(l.tenants) + " tenants";
+           std::to_string(l.permits) + " permits, " + std::to_string(l.waiters) + " waiters, " + std::to_string(l.tenants) +
+           " tenants";
 }
 
 std::string words_of(duration d) {
-    return d == forever ? "forever" : std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
+    return d == forever ? "forever"
+                        : std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
 }
 
 auto named(const std::string& name) {
@@ -65,7 +67,8 @@ core::semaphore_plan plan_of(const semaphore_options& o, std::error_code& ec) no
 }
 
 // A difference, in words with both values; empty when there is none that matters.
-std::string difference(core::attachment& home, std::uint32_t index, const semaphore_options& o, const core::semaphore_plan& plan) {
+std::string difference(core::attachment& home, std::uint32_t index, const semaphore_options& o,
+                       const core::semaphore_plan& plan) {
     const core::semaphore_info& info = home.info(index);
     const std::uint32_t permits = home.view().semaphore(index).permits.load();
     std::string text;
@@ -77,7 +80,8 @@ std::string difference(core::attachment& home, std::uint32_t index, const semaph
     if (o.max_permits != 0) differs("max_permits", std::to_string(info.range.capacity), std::to_string(plan.capacity));
     differs("ttl", ticks(info.ttl_ticks), ticks(plan.ttl_ticks));
     differs("max_hold", ticks(info.max_hold_ticks), ticks(plan.max_hold_ticks));
-    differs("renewal", info.renewal == renewal::automatic ? "automatic" : "manual", o.renewal == renewal::automatic ? "automatic" : "manual");
+    differs("renewal", info.renewal == renewal::automatic ? "automatic" : "manual",
+            o.renewal == renewal::automatic ? "automatic" : "manual");
     differs("order", info.order == order::fifo ? "fifo" : "throughput", o.order == order::fifo ? "fifo" : "throughput");
     differs("max_waiters", std::to_string(info.max_waiters), std::to_string(plan.max_waiters));
     return text;
@@ -95,16 +99,16 @@ Handle handle_in(const std::shared_ptr<core::attachment>& home, std::uint32_t in
 }
 
 // @param detail  null: the caller wants no words
-shmsem::semaphore semaphore_in(const std::shared_ptr<core::attachment>& home, const std::string& name, const semaphore_options& options,
-                               std::error_code& ec, std::string* detail) {
+shmsem::semaphore semaphore_in(const std::shared_ptr<core::attachment>& home, const std::string& name,
+                               const semaphore_options& options, std::error_code& ec, std::string* detail) {
     ec.clear();
     const core::semaphore_plan plan = plan_of(options, ec);
     if (!home) ec = errc::invalid_argument;
     if (!ec && !layout::valid_name(name)) ec = errc::invalid_name;
     if (ec) return {};
     bool made = false;
-    const std::uint32_t index = home->writable() ? core::find_or_make_semaphore(*home, name, plan, made, ec)
-                                                 : core::find_semaphore(*home, name, ec);
+    const std::uint32_t index =
+        home->writable() ? core::find_or_make_semaphore(*home, name, plan, made, ec) : core::find_semaphore(*home, name, ec);
     if (ec == errc::semaphore_not_found) ec = errc::read_only;
     auto handle = handle_in<shmsem::semaphore>(home, index, kind::leased, ec);
     if (ec || made || options.if_different == if_different::adopt) return handle;
@@ -119,8 +123,8 @@ shmsem::semaphore semaphore_in(const std::shared_ptr<core::attachment>& home, co
     return {};
 }
 
-ownerless_semaphore ownerless_in(const std::shared_ptr<core::attachment>& home, const std::string& name, const ownerless_options& o,
-                                 std::error_code& ec, std::string* detail) {
+ownerless_semaphore ownerless_in(const std::shared_ptr<core::attachment>& home, const std::string& name,
+                                 const ownerless_options& o, std::error_code& ec, std::string* detail) {
     ec.clear();
     if (!home || o.max < 1 || o.max > INT_MAX || o.initial < 0 || o.initial > o.max) {
         ec = errc::invalid_argument;
@@ -128,12 +132,18 @@ ownerless_semaphore ownerless_in(const std::shared_ptr<core::attachment>& home, 
     }
     if (!layout::valid_name(name)) ec = errc::invalid_name;
     if (ec) return {};
-    const core::semaphore_plan plan{.kind = kind::ownerless, .order = {}, .renewal = {}, .permits = static_cast<std::uint32_t>(o.initial),
-                                    .capacity = static_cast<std::uint32_t>(o.max), .least_capacity = 0, .ttl_ticks = 0,
-                                    .max_hold_ticks = 0, .max_waiters = o.max_waiters};
+    const core::semaphore_plan plan{.kind = kind::ownerless,
+                                    .order = {},
+                                    .renewal = {},
+                                    .permits = static_cast<std::uint32_t>(o.initial),
+                                    .capacity = static_cast<std::uint32_t>(o.max),
+                                    .least_capacity = 0,
+                                    .ttl_ticks = 0,
+                                    .max_hold_ticks = 0,
+                                    .max_waiters = o.max_waiters};
     bool made = false;
-    const std::uint32_t index = home->writable() ? core::find_or_make_semaphore(*home, name, plan, made, ec)
-                                                 : core::find_semaphore(*home, name, ec);
+    const std::uint32_t index =
+        home->writable() ? core::find_or_make_semaphore(*home, name, plan, made, ec) : core::find_semaphore(*home, name, ec);
     if (ec == errc::semaphore_not_found) ec = errc::read_only;
     auto handle = handle_in<ownerless_semaphore>(home, index, kind::ownerless, ec);
     if (ec || made || o.if_different != if_different::fail || home->info(index).max_count == plan.capacity) return handle;
@@ -204,7 +214,8 @@ segment segment::open(const std::string& name, access how) {
     return api::throwing(named(name), [&](std::error_code& ec) { return open(name, how, ec); });
 }
 
-segment segment::open_or_create(const std::string& name, const shmsem::limits& sizes, sharing mode, std::error_code& ec) noexcept {
+segment segment::open_or_create(const std::string& name, const shmsem::limits& sizes, sharing mode,
+                                std::error_code& ec) noexcept {
     shmsem::limits found;
     return open_or_create_with(name, sizes, mode, ec, found);
 }
@@ -247,7 +258,8 @@ std::vector<segment_entry> segment::list() {
     return found;
 }
 
-shmsem::semaphore segment::semaphore(const std::string& name, const semaphore_options& options, std::error_code& ec) noexcept {
+shmsem::semaphore segment::semaphore(const std::string& name, const semaphore_options& options,
+                                     std::error_code& ec) noexcept {
     return semaphore_in(home_, name, options, ec, nullptr);
 }
 
@@ -273,7 +285,8 @@ shmsem::semaphore segment::find(const std::string& name) {
                          [&](std::error_code& ec) { return find(name, ec); });
 }
 
-ownerless_semaphore segment::ownerless(const std::string& name, const ownerless_options& options, std::error_code& ec) noexcept {
+ownerless_semaphore segment::ownerless(const std::string& name, const ownerless_options& options,
+                                       std::error_code& ec) noexcept {
     return ownerless_in(home_, name, options, ec, nullptr);
 }
 

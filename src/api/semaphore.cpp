@@ -19,8 +19,8 @@ using core::semaphore_info;
 using core::wait_result;
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr duration brief{10'000'000};      // how long a call that must not wait may stand before the queue's lock
-constexpr std::uint32_t few_slots = 64;    // so many are looked through each time; more, once a tick
+constexpr duration brief{10'000'000};    // how long a call that must not wait may stand before the queue's lock
+constexpr std::uint32_t few_slots = 64;  // so many are looked through each time; more, once a tick
 
 // True when the options say something that the fast path has to look up or check.
 bool unusual(const acquire_options& o) noexcept {
@@ -32,8 +32,8 @@ std::uint32_t shorter(std::uint32_t a, std::uint32_t b) noexcept { return a == 0
 bool prepare(const semaphore_info& info, const acquire_options& o, core::description& what, std::error_code& ec) noexcept {
     attachment& home = *info.home;
     layout::semaphore_block& block = *info.block;
-    if (o.permits < 1 || o.permits > block.permits.load(relaxed) || o.permits > info.range.capacity || o.ttl < duration::zero() ||
-        (o.ttl > max_ttl && o.ttl != forever)) {
+    if (o.permits < 1 || o.permits > block.permits.load(relaxed) || o.permits > info.range.capacity ||
+        o.ttl < duration::zero() || (o.ttl > max_ttl && o.ttl != forever)) {
         ec = errc::invalid_argument;
         return false;
     }
@@ -82,13 +82,15 @@ struct in_place {
 };
 
 [[gnu::always_inline]] inline std::optional<lease> kept(const semaphore_info& info, const core::permit& got) {
-    return std::optional<lease>(std::in_place, in_place([&] { return lease_access::make(info, core::the_habits.identity, got); }));
+    return std::optional<lease>(std::in_place,
+                                in_place([&] { return lease_access::make(info, core::the_habits.identity, got); }));
 }
 
 // Apart, so that the fast path makes no room for options.
 [[gnu::noinline]] lease acquire_slowly(semaphore& s, const semaphore_info* info) {
     core::permit got;
-    if (info != nullptr && core::take_usual_by_the_clock(*info, got)) return lease_access::make(*info, core::the_habits.identity, got);
+    if (info != nullptr && core::take_usual_by_the_clock(*info, got))
+        return lease_access::make(*info, core::the_habits.identity, got);
     return s.acquire(acquire_options{});
 }
 [[gnu::noinline]] std::optional<lease> try_acquire_slowly(semaphore& s, const semaphore_info* info) {
@@ -98,9 +100,9 @@ struct in_place {
 }
 
 // When the first try has not taken a permit.
-[[gnu::noinline]] wait_result take_slowly(const semaphore_info& info, std::uint64_t identity, const acquire_options& options, patience how,
-                                          deadline until, fast_result fast, const core::description& what, lease_record& record,
-                                          std::error_code& ec) noexcept {
+[[gnu::noinline]] wait_result take_slowly(const semaphore_info& info, std::uint64_t identity, const acquire_options& options,
+                                          patience how, deadline until, fast_result fast, const core::description& what,
+                                          lease_record& record, std::error_code& ec) noexcept {
     if (how == patience::bounded && until <= os::now()) how = patience::none;
     const bool will_wait = how != patience::none;
     if (!will_wait && fast != fast_result::must_queue) {
@@ -110,8 +112,10 @@ struct in_place {
         const core::swept found = sweep_if_worthwhile(info, identity);
         if (found.taken_back + found.found_open == 0) return wait_result::timed_out;
     }
-    const core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits), .what = what,
-                                     .until = will_wait ? until : os::instant{}, .lock_until = will_wait ? until : os::now() + brief,
+    const core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits),
+                                     .what = what,
+                                     .until = will_wait ? until : os::instant{},
+                                     .lock_until = will_wait ? until : os::now() + brief,
                                      .stop = options.stop};
     for (;;) {
         const wait_result outcome = core::wait_in_queue(*info.home, info.index, identity, request, record, ec);
@@ -131,7 +135,8 @@ wait_result take(const semaphore_info* handle, const acquire_options& options, p
     const std::uint64_t identity = info.home->join(ec);
     if (identity == 0) return wait_result::failed;
     core::description what{.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}};
-    if (unusual(options) && !prepare(info, options, what, ec)) [[unlikely]] return wait_result::failed;
+    if (unusual(options) && !prepare(info, options, what, ec)) [[unlikely]]
+        return wait_result::failed;
     fast_result fast = fast_result::must_queue;
     if (options.permits == 1) {
         fast = core::try_fast(info, identity, what, record);
@@ -147,14 +152,16 @@ wait_result take(const semaphore_info* handle, const acquire_options& options, p
 lease semaphore::acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
-    if (info != nullptr && core::take_usual(*info, got)) [[likely]] return lease_access::make(*info, core::the_habits.identity, got);
+    if (info != nullptr && core::take_usual(*info, got)) [[likely]]
+        return lease_access::make(*info, core::the_habits.identity, got);
     return acquire_slowly(*this, info);
 }
 
 std::optional<lease> semaphore::try_acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
-    if (info != nullptr && core::take_usual(*info, got)) [[likely]] return kept(*info, got);
+    if (info != nullptr && core::take_usual(*info, got)) [[likely]]
+        return kept(*info, got);
     return try_acquire_slowly(*this, info);
 }
 
@@ -170,14 +177,16 @@ lease semaphore::acquire(const acquire_options& options) {
     lease result;
     std::error_code ec;
     const auto outcome = take(info_.get(), options, patience::endless, os::never, lease_access::record(result), ec);
-    if (outcome == wait_result::granted) [[likely]] return result;
+    if (outcome == wait_result::granted) [[likely]]
+        return result;
     api::fail(outcome == wait_result::cancelled ? make_error_code(errc::cancelled) : ec, subject_of(*this)());
 }
 
 std::optional<lease> semaphore::try_acquire(const acquire_options& options, std::error_code& ec) noexcept {
     std::optional<lease> result(std::in_place);
     ec.clear();
-    if (take(info_.get(), options, patience::none, {}, lease_access::record(*result), ec) != wait_result::granted) result.reset();
+    if (take(info_.get(), options, patience::none, {}, lease_access::record(*result), ec) != wait_result::granted)
+        result.reset();
     return result;
 }
 
@@ -185,10 +194,12 @@ std::optional<lease> semaphore::try_acquire(const acquire_options& options) {
     return api::throwing(subject_of(*this), [&](std::error_code& ec) { return try_acquire(options, ec); });
 }
 
-std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_options& options, std::error_code& ec) noexcept {
+std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_options& options,
+                                                  std::error_code& ec) noexcept {
     std::optional<lease> result(std::in_place);
     ec.clear();
-    if (take(info_.get(), options, patience::bounded, when, lease_access::record(*result), ec) != wait_result::granted) result.reset();
+    if (take(info_.get(), options, patience::bounded, when, lease_access::record(*result), ec) != wait_result::granted)
+        result.reset();
     return result;
 }
 
@@ -196,7 +207,8 @@ std::optional<lease> semaphore::try_acquire_until(deadline when, const acquire_o
     return api::throwing(subject_of(*this), [&](std::error_code& ec) { return try_acquire_until(when, options, ec); });
 }
 
-std::optional<lease> semaphore::try_acquire_for(duration timeout, const acquire_options& options, std::error_code& ec) noexcept {
+std::optional<lease> semaphore::try_acquire_for(duration timeout, const acquire_options& options,
+                                                std::error_code& ec) noexcept {
     return try_acquire_until(os::after(os::now(), timeout), options, ec);
 }
 
@@ -213,7 +225,8 @@ lease semaphore::adopt(const detached_lease& detached, std::error_code& ec) noex
     const std::uint64_t identity = info_->home->join(ec);
     if (identity == 0) return {};
     lease result;
-    if (!core::adopt(*info_, identity, detached.seat, detached.word, detached.permits, detached.token, lease_access::record(result))) {
+    if (!core::adopt(*info_, identity, detached.seat, detached.word, detached.permits, detached.token,
+                     lease_access::record(result))) {
         lease_access::record(result).of = nullptr;
         ec = errc::lease_lost;
     }
@@ -263,12 +276,12 @@ std::uint32_t semaphore::reap() {
 }
 
 semaphore_stats semaphore::stats() const { return info_ ? core::stats_of(*info_->home, info_->index) : semaphore_stats{}; }
-semaphore_snapshot semaphore::inspect() const { return info_ ? core::snapshot_of(*info_->home, info_->index) : semaphore_snapshot{}; }
+semaphore_snapshot semaphore::inspect() const {
+    return info_ ? core::snapshot_of(*info_->home, info_->index) : semaphore_snapshot{};
+}
 std::string semaphore::name() const { return info_ ? info_->block->name.load() : std::string{}; }
 
-std::uint32_t semaphore::permits() const noexcept {
-    return info_ ? info_->block->permits.load(relaxed) : 0;
-}
+std::uint32_t semaphore::permits() const noexcept { return info_ ? info_->block->permits.load(relaxed) : 0; }
 
 std::uint32_t semaphore::available() const noexcept {
     if (!info_) return 0;

@@ -116,8 +116,8 @@ node_state sleep_until_served(claimed_node& mine, const wait_request& request, w
 }
 
 // Granted slots become held ones. @return false when any was lost before it could be taken over: then none is kept
-bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_request& request,
-               std::uint64_t identity, lease_record& lease) noexcept {
+bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_request& request, std::uint64_t identity,
+               lease_record& lease) noexcept {
     const layout::node& node = mine.node();
     const std::uint32_t first = node.first_slot.load(relaxed);
     const layout::slot_range& range = info.range;
@@ -237,14 +237,13 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         end = sleep_until_served(mine, request, left);
     }
     // Taken out by others, because we were stopped for long after our deadline: as good as timed out.
-    if ((end == node_state::free || end == node_state::abandoned) && left == wait_result::failed && os::now() >= request.until) {
+    if ((end == node_state::free || end == node_state::abandoned) && left == wait_result::failed &&
+        os::now() >= request.until) {
         end = node_state::abandoned;
         left = wait_result::timed_out;
     }
     switch (end) {
-        case node_state::granted:
-            os::kill_point("wait.granted");
-            break;
+        case node_state::granted: os::kill_point("wait.granted"); break;
         case node_state::abandoned: {
             if (!polled) (left == wait_result::cancelled ? block.cancelled : block.timed_out).fetch_add(1, relaxed);
             // Out of the links, and whoever stood behind is served. If the lock is taken, its owner does it for us.
@@ -258,9 +257,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         case node_state::refused:  // the semaphore has shrunk below what was asked for
             ec = errc::invalid_argument;
             return wait_result::failed;
-        default:
-            ec = errc::segment_corrupt;
-            return wait_result::failed;
+        default: ec = errc::segment_corrupt; return wait_result::failed;
     }
     if (info.kind == kind::leased && !take_over(info, mine, request, identity, lease)) {
         // The ttl passed between the grant and this line: we were stopped for that long. Its turn has come and gone; queue again.

@@ -110,7 +110,8 @@ void attachment::attach_to(layout::mapping&& m) {
 attachment::~attachment() = default;
 
 std::uint64_t attachment::join(std::error_code& ec) noexcept {
-    if (const std::uint64_t mine = identity()) [[likely]] return mine;
+    if (const std::uint64_t mine = identity()) [[likely]]
+        return mine;
     if (!writable()) {
         ec = errc::read_only;
         return 0;
@@ -137,7 +138,8 @@ bool attachment::ready(std::uint32_t index) noexcept {
     if (index >= view().sizes().semaphores) return false;
     const layout::semaphore_block& block = view().semaphore(index);
     // acquire: pairs with the store that made it ready; its description is complete.
-    if (block.state.load(std::memory_order_acquire) != static_cast<std::uint32_t>(layout::directory_state::ready)) return false;
+    if (block.state.load(std::memory_order_acquire) != static_cast<std::uint32_t>(layout::directory_state::ready))
+        return false;
     semaphore_info& info = infos_[index];
     const std::uint32_t generation = block.generation.load(std::memory_order_acquire);
     if (generation == 0) return false;

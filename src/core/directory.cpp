@@ -55,10 +55,13 @@ ends end_of_slots(attachment& home) noexcept {
 void fill_slots(attachment& home, const layout::slot_range& range, std::uint32_t permits) noexcept {
     for (std::uint32_t i = 0; i < range.capacity; ++i) {
         const auto state = i < permits ? layout::slot_state::open : layout::slot_state::closed;
-        home.view().slot(range.first + i).word.store(layout::slot_word{.state = state, .process = 0, .seq = 0, .deadline = {}}.pack(), relaxed);
+        home.view()
+            .slot(range.first + i)
+            .word.store(layout::slot_word{.state = state, .process = 0, .seq = 0, .deadline = {}}.pack(), relaxed);
     }
     for (std::uint32_t w = 0; w < range.hint_words(); ++w) home.view().hint(range.first_hint + w).store(0, relaxed);
-    for (std::uint32_t i = 0; i < permits; ++i) home.view().hint(range.first_hint + i / 64).fetch_or(1ULL << (i % 64), relaxed);
+    for (std::uint32_t i = 0; i < permits; ++i)
+        home.view().hint(range.first_hint + i / 64).fetch_or(1ULL << (i % 64), relaxed);
 }
 
 //                                     dies after         a survivor's repair_directory() does
@@ -77,7 +80,8 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
     const ends e = end_of_slots(home);
     layout::slot_range range{};
     if (leased) {
-        const std::uint64_t room = home.view().sizes().permits - std::min<std::uint64_t>(e.slots, home.view().sizes().permits);
+        const std::uint64_t room =
+            home.view().sizes().permits - std::min<std::uint64_t>(e.slots, home.view().sizes().permits);
         if (room < plan.least_capacity) {
             ec = errc::too_many_permits;
             return layout::none;
@@ -202,7 +206,8 @@ std::uint32_t tenant_id(attachment& home, std::string_view name, std::error_code
         const std::uint32_t used = std::min(home.view().header().tenants_used.load(std::memory_order_acquire), limit);
         for (std::uint32_t i = 0; i < used; ++i) {
             const layout::tenant& t = home.view().tenant(i);
-            if (t.state.load(std::memory_order_acquire) == raw(directory_state::ready) && t.name.load() == name) return i + 1;
+            if (t.state.load(std::memory_order_acquire) == raw(directory_state::ready) && t.name.load() == name)
+                return i + 1;
         }
         return 0;
     };

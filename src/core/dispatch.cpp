@@ -81,7 +81,8 @@ bool wait_queue::take_out_front(std::uint32_t n, node_word word) noexcept {
         remove_abandoned(n, word);
         return true;
     }
-    const bool alive = view_.has_process(word.process) && home_.member().entry(word.process).state == layout::entry_state::alive;
+    const bool alive =
+        view_.has_process(word.process) && home_.member().entry(word.process).state == layout::entry_state::alive;
     if (!alive) {
         // Its reaper frees the node; claimed, it is out of the queue.
         if (node.word.compare_exchange_strong(bits, word.as(node_state::claimed).pack())) unlink(n);
@@ -131,14 +132,15 @@ bool wait_queue::serve_leased(std::uint32_t n, node_word word) noexcept {
         }
         return got == wanted;
     });
-    if (got < wanted) {  // a newcomer that had seen an open gate took one meanwhile; there can be no more of those than threads
+    if (got < wanted) {
+        // A newcomer that had seen an open gate took one meanwhile; there can be no more of those than threads.
         take_back(n, word.process);
         return open_slots(wanted) >= wanted;
     }
     node.first_slot.store(first, relaxed);
     if (!mark_granted(n, word)) {
         take_back(n, word.process);  // it left in this very moment
-        return true;   // the next round takes it out
+        return true;                 // the next round takes it out
     }
     return true;
 }
@@ -193,7 +195,8 @@ void wait_queue::take_back(std::uint32_t n, layout::process_index p) noexcept {
         std::uint64_t bits = slot.word.load();
         slot_word w = slot_word::unpack(bits);
         if (!w.granted() || w.process != p || slot.granted_to.load(relaxed) != n) continue;
-        while (w.granted() && w.process == p && !slot.word.compare_exchange_weak(bits, w.ended().pack())) w = slot_word::unpack(bits);
+        while (w.granted() && w.process == p && !slot.word.compare_exchange_weak(bits, w.ended().pack()))
+            w = slot_word::unpack(bits);
         hints_.set(info_.range.first + i);
     }
 }

@@ -19,7 +19,7 @@ struct thread_habits {
     os::instant now{};
     layout::tick tick{};  // the same in the segment's time
     std::uint32_t tid = 0;
-    std::uint32_t seat = 0;  // where it looks first
+    std::uint32_t seat = 0;                   // where it looks first
     const layout::slot* described = nullptr;  // the slot whose description was made by take_usual(),
     std::uint64_t next_token = 0;             // and is right for this token too
 };
@@ -65,7 +65,8 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
 }
 
 /// Takes a slot that was seen open, and not at the end of seq: one compare-exchange. What is left to do is to describe it.
-[[gnu::always_inline]] inline bool take_slot(layout::slot& slot, std::uint64_t open, std::uint64_t holder, layout::tick until, permit& got) noexcept {
+[[gnu::always_inline]] inline bool take_slot(layout::slot& slot, std::uint64_t open, std::uint64_t holder,
+                                             layout::tick until, permit& got) noexcept {
     const std::uint32_t seq = layout::next_seq(open);
     std::uint64_t held = layout::acquired_bits(seq, holder, until);
     const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
@@ -76,7 +77,8 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
     // The token's high part changes only while the slot is open with seq at its end. Equal before and after, it is ours; else we
     // were stopped until the lease was lost and seq has wrapped, and no token would be right.
     if (slot.seq_high.load(std::memory_order_acquire) != high) [[unlikely]] {
-        (void)slot.word.compare_exchange_strong(held, layout::ended_bits(held), std::memory_order_seq_cst);  // in damaged memory
+        // Strong and unchecked: it fails in damaged memory only.
+        (void)slot.word.compare_exchange_strong(held, layout::ended_bits(held), std::memory_order_seq_cst);
         return false;
     }
     got.word = held;
@@ -98,13 +100,16 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
 /// left at least, and by the next beat, when the lease is renewed, one third: as of any lease. What nobody renews (renewal::manual,
 /// max_hold) and what is too short for a background thread to be a little late has no usual seats.
 [[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, thread_habits& mine, permit& got) noexcept {
-    if (!may_enter(info) || mine.seat >= info.usual_seats) [[unlikely]] return false;
+    if (!may_enter(info) || mine.seat >= info.usual_seats) [[unlikely]]
+        return false;
     layout::slot& slot = info.slots[mine.seat];
     const std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
     const std::uint32_t seq = layout::next_seq(bits);
-    if (seq > layout::max_seq || hold_weight(seq, true) != 0) [[unlikely]] return false;
+    if (seq > layout::max_seq || hold_weight(seq, true) != 0) [[unlikely]]
+        return false;
     got.seat = mine.seat;
-    if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) [[unlikely]] return false;
+    if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) [[unlikely]]
+        return false;
     // When nobody has had it in between (the token), nor was it handed over (tid), nor described late (tag), all that changes is the
     // token. A store has to reach memory before the next compare-exchange can begin; there are few enough here to be there in time.
     if (mine.described != &slot || mine.next_token != got.token || slot.tid.load(std::memory_order_relaxed) != mine.tid ||
@@ -165,7 +170,8 @@ enum class usual_release : std::uint8_t { declined, opened, done };
     }
     const semaphore_info& info = *lease.of;
     const std::uint32_t seat = lease.seat;
-    if (!open_slot(info.slots[seat], lease.word, layout::ended_bits(lease.word))) [[unlikely]] return usual_release::declined;
+    if (!open_slot(info.slots[seat], lease.word, layout::ended_bits(lease.word))) [[unlikely]]
+        return usual_release::declined;
     the_habits.seat = seat;  // what this thread released last is the likeliest to be open, and warm
     const std::uint64_t hint = info.hint_words[seat / 64].load(std::memory_order_seq_cst);
     const std::uint64_t gate = info.block->gate.load(std::memory_order_seq_cst);

@@ -21,7 +21,8 @@ class hints {
         const std::uint64_t bit = 1ULL << (i % 64);
         // Almost always set already: then this stays a load of a line that nobody writes. seq_cst: after the CAS that opened
         // the slot; the one who clears looks at the slot after its clear, so one of the two sees the other.
-        if ((word.load(std::memory_order_seq_cst) & bit) != 0) [[likely]] return false;
+        if ((word.load(std::memory_order_seq_cst) & bit) != 0) [[likely]]
+            return false;
         return (word.fetch_or(bit, std::memory_order_seq_cst) & bit) == 0;
     }
     /// Under the lock: clears the bit of a slot that was seen not open, unless it has opened since. @return true if it has

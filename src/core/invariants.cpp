@@ -22,7 +22,12 @@ constexpr auto relaxed = std::memory_order_relaxed;
 class examination {
    public:
     examination(attachment& home, std::uint32_t index, invariants_report& report)
-        : home_(home), view_(home.view()), block_(view_.semaphore(index)), info_(home.info(index)), index_(index), report_(report) {}
+        : home_(home),
+          view_(home.view()),
+          block_(view_.semaphore(index)),
+          info_(home.info(index)),
+          index_(index),
+          report_(report) {}
 
     void run() {
         if (info_.kind == kind::leased) {
@@ -63,7 +68,8 @@ class examination {
         const node_word node = node_word::unpack(view_.node(n).word.load(std::memory_order_acquire));
         // Its waiter may have taken it over since the word was read.
         if (slot_word::unpack(slot.word.load(std::memory_order_acquire)) != w) return;
-        if (node.state != node_state::granted || node.process != w.process) say(which + " is granted to a node that does not have it");
+        if (node.state != node_state::granted || node.process != w.process)
+            say(which + " is granted to a node that does not have it");
     }
 
     void count() {
@@ -83,7 +89,8 @@ class examination {
             if (!linked.insert(n).second) return say("the queue runs in a circle");
             const layout::node& node = view_.node(n);
             const node_state state = node_word::unpack(node.word.load()).state;
-            if (state != node_state::waiting && state != node_state::abandoned) say("node " + std::to_string(n) + " is queued but does not wait");
+            if (state != node_state::waiting && state != node_state::abandoned)
+                say("node " + std::to_string(n) + " is queued but does not wait");
             if (node.semaphore.load(relaxed) != index_) say("node " + std::to_string(n) + " waits for another semaphore");
             if (node.prev.load(relaxed) != prev) say("node " + std::to_string(n) + " does not know the one before it");
             if (node.ticket.load(relaxed) <= last_ticket) say("tickets are out of order");
@@ -93,7 +100,8 @@ class examination {
         }
         if (block_.tail.load(relaxed) != prev) say("the tail is not the last node");
         const std::uint64_t gate = block_.gate.load() & layout::gate::count_mask;
-        if (gate != waiting) say("the gate says " + std::to_string(gate) + " waiters, the queue has " + std::to_string(waiting));
+        if (gate != waiting)
+            say("the gate says " + std::to_string(gate) + " waiters, the queue has " + std::to_string(waiting));
         for (std::uint32_t n = 0; n < view_.sizes().waiters; ++n) {
             const layout::node& node = view_.node(n);
             const node_word w = node_word::unpack(node.word.load());
@@ -130,7 +138,8 @@ invariants_report check_invariants(attachment& home) {
     }
     for (std::uint32_t n = 0; n < home.view().sizes().waiters; ++n) {
         const node_word w = node_word::unpack(home.view().node(n).word.load());
-        if (w.state > node_state::refused) report.problems.push_back("waiter node " + std::to_string(n) + " has no such state");
+        if (w.state > node_state::refused)
+            report.problems.push_back("waiter node " + std::to_string(n) + " has no such state");
         if (w.state != node_state::free && home.member().entry(w.process).state == entry_state::free) {
             report.problems.push_back("waiter node " + std::to_string(n) + " belongs to a process entry that is free");
         }

@@ -23,10 +23,10 @@ namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
 // Each watches the eight next in the table, so that somebody watches everyone even when some are stopped.
 constexpr std::uint32_t neighbours = 8;
-constexpr os::nanoseconds backstop{5'000'000'000};         // while a thread of ours waits, whatever else was missed
-constexpr os::nanoseconds unsigned_lives{50'000'000};      // how often lives are looked at that the kernel does not sign
+constexpr os::nanoseconds backstop{5'000'000'000};          // while a thread of ours waits, whatever else was missed
+constexpr os::nanoseconds unsigned_lives{50'000'000};       // how often lives are looked at that the kernel does not sign
 constexpr os::nanoseconds unfinished_cleaning{50'000'000};  // how soon a lock whose owner is stopped is tried again
-constexpr os::nanoseconds patience{2'000'000};              // with such locks in one round: our own leases have to be renewed
+constexpr os::nanoseconds patience{2'000'000};  // with such locks in one round: our own leases have to be renewed
 
 // All signals stay with the application's threads.
 class signals_blocked {
@@ -73,9 +73,7 @@ void keeper::stop() noexcept {
     thread_.join();
 }
 
-void keeper::poke() noexcept {
-    home_.poke_keeper();
-}
+void keeper::poke() noexcept { home_.poke_keeper(); }
 
 void keeper::run() noexcept {
     ::prctl(PR_SET_NAME, "shmsem");
@@ -95,9 +93,10 @@ void keeper::run() noexcept {
     started_.store(1);
     started_.notify_all();
 
-    while (!stopping_.load()) {
-        // Before looking round: a message that comes after this load ends the sleep at once.
+    for (;;) {
+        // Before anything is looked at, stop()'s wish too: a message that comes after this load ends the sleep at once.
         const std::uint32_t mail = entry.mailbox.load(std::memory_order_seq_cst);
+        if (stopping_.load()) break;
         const os::instant until = look_round(me);
         if (may_sleep_) sleep(mail, until);
     }
@@ -167,8 +166,7 @@ os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, b
         if (!w.owned()) continue;
         if (waits && gate != 0) in_our_way_.set(w.process);
         if (w.deadline.none()) continue;
-        if (w.process == me && info.renewal == renewal::automatic &&
-            renew_slot(info, slot, w, false) != renewed::not_due) {
+        if (w.process == me && info.renewal == renewal::automatic && renew_slot(info, slot, w, false) != renewed::not_due) {
             continue;
         }
         if (w.deadline.reached_by(info.clock.at(now))) {

@@ -14,7 +14,8 @@ using layout::tick;
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint32_t measured_first = 64;  // a slot's first holds are measured where nothing tells which follow each other at once
+// So many first holds of a slot are measured where nothing tells which ones follow each other at once.
+constexpr std::uint32_t measured_first = 64;
 
 template <class Visit>
 void each_permit(const lease_record& lease, Visit&& visit) {
@@ -71,11 +72,13 @@ bool take_usual_by_the_clock(const semaphore_info& info, permit& got) noexcept {
         mine.tick = info.clock.at(now);
         mine.described = nullptr;
     }
-    if (mine.seat >= info.usual_seats || layout::seq_of(info.slots[mine.seat].word.load(relaxed)) < measured_first) return false;
+    if (mine.seat >= info.usual_seats || layout::seq_of(info.slots[mine.seat].word.load(relaxed)) < measured_first)
+        return false;
     return take_usual(info, mine, got);
 }
 
-fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, lease_record& lease) noexcept {
+fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d,
+                     lease_record& lease) noexcept {
     if (!may_enter(info)) return fast_result::gate_closed;
     const bool known = up_to_date(the_habits, *info.page);
     thread_habits& mine = refresh_habits(info, identity);
@@ -110,9 +113,17 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
     const std::uint32_t timed = hold_weight(seq, known || (cannot_tell && seq >= measured_first));
     if (timed != 0) slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
     end_description(slot, seq);
-    lease = {.of = &info, .word = got.word, .token = got.token, .identity = identity,
-             .usual = timed == 0 ? identity : lease_record::nobody, .seat = seat, .permits = 1, .timed = timed, .watched = 0,
-             .ticket = 0, .all = nullptr};
+    lease = {.of = &info,
+             .word = got.word,
+             .token = got.token,
+             .identity = identity,
+             .usual = timed == 0 ? identity : lease_record::nobody,
+             .seat = seat,
+             .permits = 1,
+             .timed = timed,
+             .watched = 0,
+             .ticket = 0,
+             .all = nullptr};
     return fast_result::taken;
 }
 
@@ -147,7 +158,8 @@ bool release(const lease_record& lease) noexcept {
     if (!ours(lease)) return false;
     const semaphore_info& info = *lease.of;
     if (lease.timed != 0) {
-        const os::instant since{os::nanoseconds{static_cast<std::int64_t>(info.slots[lease.seat].acquired_ns.load(relaxed))}};
+        const os::instant since{
+            os::nanoseconds{static_cast<std::int64_t>(info.slots[lease.seat].acquired_ns.load(relaxed))}};
         add_to_histogram(info.block->hold, os::now() - since, lease.timed);
     }
     bool all = true;
@@ -196,7 +208,8 @@ bool renew(lease_record& lease) noexcept {
         }
     };
     if (!lease.all) return one(lease.seat, lease.word, lease.token);
-    for (std::uint32_t i = 0; i < lease.permits; ++i) all = one(lease.all[i].seat, lease.all[i].word, lease.all[i].token) && all;
+    for (std::uint32_t i = 0; i < lease.permits; ++i)
+        all = one(lease.all[i].seat, lease.all[i].word, lease.all[i].token) && all;
     if (!all) (void)release(lease);  // all or none
     return all;
 }
@@ -267,8 +280,8 @@ bool adopt_slot(const semaphore_info& info, std::uint64_t identity, layout::proc
 
 }  // namespace
 
-bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t first, std::uint64_t word, std::uint32_t permits,
-           std::uint64_t token, lease_record& lease) noexcept {
+bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t first, std::uint64_t word,
+           std::uint32_t permits, std::uint64_t token, lease_record& lease) noexcept {
     const layout::slot_range& range = info.range;
     const slot_word from = slot_word::unpack(word);
     if (first >= range.capacity || permits == 0 || permits > range.capacity) return false;
@@ -277,8 +290,17 @@ bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t fir
     if (!seen.same_lease(from) || !same_token(slot, seen, token)) return false;
     const std::uint64_t acquired = slot.acquired_ns.load(relaxed);  // the same for all permits of one lease
 
-    lease = {.of = &info, .word = 0, .token = token, .identity = identity, .usual = lease_record::nobody, .seat = first, .permits = 0,
-             .timed = 1, .watched = 0, .ticket = 0, .all = nullptr};
+    lease = {.of = &info,
+             .word = 0,
+             .token = token,
+             .identity = identity,
+             .usual = lease_record::nobody,
+             .seat = first,
+             .permits = 0,
+             .timed = 1,
+             .watched = 0,
+             .ticket = 0,
+             .all = nullptr};
     if (permits > 1) lease.all.reset(new (std::nothrow) permit[permits]);
     if (permits > 1 && !lease.all) return false;
     permit p{.seat = first, .word = 0, .token = 0};

@@ -134,7 +134,8 @@ std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint6
 //                                    reap.slot_opened   some open, not dispatched  the same; it dispatches every semaphore
 //   3 nodes outside any queue        -                  dying                      the same
 //   4 entry dying -> free  COMMIT    reap.before_free   dying                      the same
-taken_back take_back_all(attachment& home, layout::process_index p, entry_word entry, std::uint64_t identity, os::instant until) noexcept {
+taken_back take_back_all(attachment& home, layout::process_index p, entry_word entry, std::uint64_t identity,
+                         os::instant until) noexcept {
     taken_back result;
     const std::uint32_t used = semaphores_used(home);
     for (std::uint32_t index = 0; index < used; ++index) {

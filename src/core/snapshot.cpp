@@ -49,8 +49,8 @@ holder_info holder_of(attachment& home, const semaphore_info& info, std::uint32_
         h.label = slot.label.load();
         h.held = since(slot.acquired_ns, now);
     }
-    h.ttl_left = w.deadline.none() ? forever
-                                   : std::max(duration::zero(), duration(home.clock().instant_of(w.deadline, now) - now));
+    h.ttl_left =
+        w.deadline.none() ? forever : std::max(duration::zero(), duration(home.clock().instant_of(w.deadline, now) - now));
     h.state = layout::name_of(w.state);
     h.life = os::name_of(home.member().life_of(w.process));
     return h;

@@ -15,7 +15,8 @@ inline bool try_take_unit(const semaphore_info& info) noexcept {
     for (;;) {
         if (layout::count_word::count_of(seen) == 0) return false;
         // acquire: pairs with add_units(); what the poster wrote before posting is visible to us.
-        if (block.count.compare_exchange_weak(seen, seen - layout::count_word::one, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        if (block.count.compare_exchange_weak(seen, seen - layout::count_word::one, std::memory_order_seq_cst,
+                                              std::memory_order_relaxed)) {
             return true;
         }
     }
@@ -38,7 +39,8 @@ inline bool add_units(const semaphore_info& info, std::uint64_t n) noexcept {
         }
     }
     os::kill_point("release.opened");
-    if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]] hand_out_units(*info.home, info.index);
+    if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]]
+        hand_out_units(*info.home, info.index);
     return true;
 }
 

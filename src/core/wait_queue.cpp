@@ -61,7 +61,8 @@ bool wait_queue::unlink(std::uint32_t n) noexcept {
     const std::uint32_t next = view_.node(n).next.load(relaxed);
     layout::word32* before = prev == none ? &block_.head : view_.has_node(prev) ? &view_.node(prev).next : nullptr;
     layout::word32* behind = next == none ? &block_.tail : view_.has_node(next) ? &view_.node(next).prev : nullptr;
-    if (before == nullptr || behind == nullptr || before->load(relaxed) != n || behind->load(relaxed) != n || waiting() == 0) {
+    if (before == nullptr || behind == nullptr || before->load(relaxed) != n || behind->load(relaxed) != n ||
+        waiting() == 0) {
         rebuild();
         return false;
     }
@@ -76,7 +77,8 @@ std::uint32_t wait_queue::merge(std::uint32_t a, std::uint32_t b) noexcept {
     std::uint32_t first = none;
     layout::word32* end = nullptr;
     for (std::uint32_t left = view_.sizes().waiters; left > 0 && (a != none || b != none); --left) {
-        const bool take_a = b == none || (a != none && view_.node(a).ticket.load(relaxed) <= view_.node(b).ticket.load(relaxed));
+        const bool take_a =
+            b == none || (a != none && view_.node(a).ticket.load(relaxed) <= view_.node(b).ticket.load(relaxed));
         std::uint32_t& from = take_a ? a : b;
         if (end != nullptr) end->store(from, relaxed);
         if (first == none) first = from;

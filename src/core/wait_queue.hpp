@@ -15,7 +15,11 @@ namespace shmsem::core {
 class wait_queue {
    public:
     wait_queue(attachment& home, std::uint32_t index) noexcept
-        : home_(home), view_(home.view()), block_(view_.semaphore(index)), info_(home.info(index)), index_(index),
+        : home_(home),
+          view_(home.view()),
+          block_(view_.semaphore(index)),
+          info_(home.info(index)),
+          index_(index),
           hints_(view_, info_.range) {}
 
     [[nodiscard]] std::uint32_t waiting() const noexcept;
@@ -83,7 +87,8 @@ void request_dispatch(attachment& home, std::uint32_t index, std::uint64_t ident
 
 /// Runs `body(queue)` under the lock; repairs first if the last owner died in it. @return false when the lock could not be had
 template <class Body>
-bool once_under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant until, Body&& body) noexcept {
+bool once_under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant until,
+                     Body&& body) noexcept {
     robust::robust_lock lock(home.member(), identity, home.view().semaphore(index).lock);
     const robust::lock_result got = until == at_once ? lock.try_lock() : lock.lock(until);
     if (got == robust::lock_result::timed_out) return false;

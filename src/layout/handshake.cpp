@@ -160,9 +160,7 @@ std::error_code validate(const std::string& name, const limits& sizes) {
     return {};
 }
 
-unsigned mode_bits(sharing mode) noexcept {
-    return mode == sharing::everyone ? 0666 : mode == sharing::group ? 0660 : 0600;
-}
+unsigned mode_bits(sharing mode) noexcept { return mode == sharing::everyone ? 0666 : mode == sharing::group ? 0660 : 0600; }
 
 }  // namespace
 
@@ -215,7 +213,8 @@ mapping open_segment(const std::string& name, bool writable, std::error_code& ec
     return ec ? mapping{} : map_checked(file, writable, ec);
 }
 
-void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit, std::error_code& ec) {
+void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit,
+                        std::error_code& ec) {
     const os::shm_file file = open_file(name, false, ec);
     checked_header head;
     if (ec || (ec = head.read(file, false))) return;
@@ -227,8 +226,8 @@ void each_process_entry(const std::string& name, const std::function<void(const 
     }
 }
 
-mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,
-                               limits& found) {
+mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode,
+                               std::error_code& ec, limits& found) {
     if ((ec = validate(name, sizes))) return {};
     for (;;) {
         os::shm_file file;

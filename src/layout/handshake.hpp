@@ -39,10 +39,11 @@ mapping create_segment(const std::string& name, const limits& sizes, sharing mod
 mapping open_segment(const std::string& name, bool writable, std::error_code& ec);
 /// @param any_limits  accept an existing one whatever its limits are
 /// @param found       the limits of the existing one, also with errc::segment_limits
-mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,
-                               limits& found);
+mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode,
+                               std::error_code& ec, limits& found);
 /// Shows each process entry of a segment, read without mapping it.
-void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit, std::error_code& ec);
+void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit,
+                        std::error_code& ec);
 /// A segment without a name, for this process and the children that it forks.
 mapping create_anonymous_segment(const limits& sizes, std::error_code& ec);
 

@@ -87,9 +87,9 @@ static_assert(sizeof(header) == 256 && offsetof(header, processes) == 64 && offs
 inline constexpr std::size_t sections_per_process = 4;
 
 struct alignas(64) process_entry {
-    word64 word;      // entry_word
-    word32 life;      // robust futex: the id of the process's background thread; the kernel adds FUTEX_OWNER_DIED
-    word32 mailbox;   // futex: counts messages to that thread
+    word64 word;     // entry_word
+    word32 life;     // robust futex: the id of the process's background thread; the kernel adds FUTEX_OWNER_DIED
+    word32 mailbox;  // futex: counts messages to that thread
     word32 pid;
     word32 uid;
     word64 start_time;
@@ -103,8 +103,9 @@ struct alignas(64) process_entry {
     word32 reserved0;
     word64 reserved1;
 };
-static_assert(sizeof(process_entry) == 128 && offsetof(process_entry, life) == 8 && offsetof(process_entry, robust_node) == 32 &&
-              offsetof(process_entry, sections) == 48 && offsetof(process_entry, pid_namespace) == 64);
+static_assert(sizeof(process_entry) == 128 && offsetof(process_entry, life) == 8 &&
+              offsetof(process_entry, robust_node) == 32 && offsetof(process_entry, sections) == 48 &&
+              offsetof(process_entry, pid_namespace) == 64);
 
 inline constexpr std::size_t stored_buckets = 24;
 using stored_histogram = std::array<word32, stored_buckets>;
@@ -155,9 +156,9 @@ struct alignas(64) semaphore_block {
     stored_histogram wait;
     stored_histogram hold;
 };
-static_assert(sizeof(semaphore_block) == 512 && offsetof(semaphore_block, order) == 64 && offsetof(semaphore_block, gate) == 128 &&
-              offsetof(semaphore_block, lock) == 192 && offsetof(semaphore_block, expired) == 256 &&
-              offsetof(semaphore_block, wait) == 320);
+static_assert(sizeof(semaphore_block) == 512 && offsetof(semaphore_block, order) == 64 &&
+              offsetof(semaphore_block, gate) == 128 && offsetof(semaphore_block, lock) == 192 &&
+              offsetof(semaphore_block, expired) == 256 && offsetof(semaphore_block, wait) == 320);
 
 // Slot: the word is the truth. The rest describes the lease whose seq is `tag`; a reader ignores it when the tag is stale.
 struct alignas(64) slot {
@@ -174,7 +175,7 @@ struct alignas(64) slot {
 static_assert(sizeof(slot) == 64);
 
 struct alignas(64) node {
-    word64 word;  // node_word
+    word64 word;    // node_word
     word32 signal;  // futex of the waiter
     word32 semaphore;
     word64 ticket;

@@ -51,6 +51,8 @@ class tick_clock {
 constexpr std::uint32_t ticks_of(os::nanoseconds d) noexcept {
     return static_cast<std::uint32_t>((d.count() + tick_length.count() - 1) / tick_length.count());
 }
-constexpr os::nanoseconds duration_of(std::uint32_t ticks) noexcept { return tick_length * static_cast<std::int64_t>(ticks); }
+constexpr os::nanoseconds duration_of(std::uint32_t ticks) noexcept {
+    return tick_length * static_cast<std::int64_t>(ticks);
+}
 
 }  // namespace shmsem::layout

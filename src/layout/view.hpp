@@ -42,8 +42,12 @@ class view {
     [[nodiscard]] const geometry& places() const noexcept { return geometry_; }
 
     // The index must be below the limit: see has_*().
-    [[nodiscard]] process_entry& process(std::uint32_t i) const noexcept { return at<process_entry>(geometry_.processes, i); }
-    [[nodiscard]] semaphore_block& semaphore(std::uint32_t i) const noexcept { return at<semaphore_block>(geometry_.semaphores, i); }
+    [[nodiscard]] process_entry& process(std::uint32_t i) const noexcept {
+        return at<process_entry>(geometry_.processes, i);
+    }
+    [[nodiscard]] semaphore_block& semaphore(std::uint32_t i) const noexcept {
+        return at<semaphore_block>(geometry_.semaphores, i);
+    }
     [[nodiscard]] word64& hint(std::size_t i) const noexcept { return at<word64>(geometry_.hints, i); }
     [[nodiscard]] layout::slot& slot(std::uint32_t i) const noexcept { return at<layout::slot>(geometry_.slots, i); }
     [[nodiscard]] layout::node& node(std::uint32_t i) const noexcept { return at<layout::node>(geometry_.nodes, i); }

@@ -32,10 +32,13 @@ struct node_word {
     [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
         return static_cast<std::uint64_t>(state) << 60 | static_cast<std::uint64_t>(process) << 48 | (seq & max_seq);
     }
-    [[nodiscard]] constexpr node_word as(node_state s) const noexcept { return {.state = s, .process = process, .seq = seq}; }
+    [[nodiscard]] constexpr node_word as(node_state s) const noexcept {
+        return {.state = s, .process = process, .seq = seq};
+    }
     friend constexpr bool operator==(node_word, node_word) = default;
 };
-static_assert(node_word::unpack(node_word{node_state::granted, 77, 123456}.pack()) == node_word{node_state::granted, 77, 123456});
+static_assert(node_word::unpack(node_word{node_state::granted, 77, 123456}.pack()) ==
+              node_word{node_state::granted, 77, 123456});
 
 // entry word: [ state:3 | generation:29 | claimed:32 ]
 //   free     a joiner: CAS to joining, with the tick
@@ -116,7 +119,9 @@ struct count_word {
     static constexpr std::uint64_t one = 1ULL << 33;
     static constexpr std::uint32_t count_of(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 33); }
 
-    [[nodiscard]] constexpr count_word settled() const noexcept { return {.count = count, .transit = {}, .node = 0, .tag = 0}; }
+    [[nodiscard]] constexpr count_word settled() const noexcept {
+        return {.count = count, .transit = {}, .node = 0, .tag = 0};
+    }
     friend constexpr bool operator==(count_word, count_word) = default;
 };
 static_assert(count_word::unpack(count_word{count_word::max_count, transit::returning, 0xf'fffe, 2047}.pack()) ==
@@ -139,7 +144,9 @@ struct lock_word {
                 .waiters = (low & 1) != 0};
     }
     [[nodiscard]] constexpr std::uint32_t low() const noexcept { return section << 14 | owner << 1 | (waiters ? 1U : 0U); }
-    [[nodiscard]] constexpr std::uint64_t pack() const noexcept { return static_cast<std::uint64_t>(acquisitions) << 32 | low(); }
+    [[nodiscard]] constexpr std::uint64_t pack() const noexcept {
+        return static_cast<std::uint64_t>(acquisitions) << 32 | low();
+    }
     friend constexpr bool operator==(lock_word, lock_word) = default;
 };
 static_assert(lock_word::unpack(lock_word{5, 4096, 3, true}.pack()) == lock_word{5, 4096, 3, true});

@@ -27,8 +27,6 @@ inline instant now() noexcept { return read_clock(CLOCK_MONOTONIC); }
 inline instant coarse_now() noexcept { return read_clock(CLOCK_MONOTONIC_COARSE); }
 
 /// now + timeout without overflow.
-inline instant after(instant from, nanoseconds timeout) noexcept {
-    return timeout > never - from ? never : from + timeout;
-}
+inline instant after(instant from, nanoseconds timeout) noexcept { return timeout > never - from ? never : from + timeout; }
 
 }  // namespace shmsem::os

@@ -49,7 +49,10 @@ wait_any_result futex_wait_any(std::span<const waited_word> words, instant until
     std::array<kernel_waitv, max_waited_words> list;
     std::size_t count = 0;
     for (const auto& w : words.first(std::min(words.size(), max_waited_words))) {
-        list[count++] = {.val = w.expected, .uaddr = reinterpret_cast<std::uintptr_t>(w.word), .flags = shared_32_bit_word, .reserved = 0};
+        list[count++] = {.val = w.expected,
+                         .uaddr = reinterpret_cast<std::uintptr_t>(w.word),
+                         .flags = shared_32_bit_word,
+                         .reserved = 0};
     }
     const timespec ts = kernel_time(until);
     const long rc = ::syscall(SYS_futex_waitv, list.data(), count, 0, until == never ? nullptr : &ts, CLOCK_MONOTONIC);

@@ -83,7 +83,7 @@ const running_word* mark_running() noexcept { return &never_running; }
 
 #if SHMSEM_TESTING
 void testing::keep_processor() {
-    (void)mark_running();         // chooses the mark, once and for all
+    (void)mark_running();        // chooses the mark, once and for all
     refuse(syscall_kind::rseq);  // so that each thread looks at the word of those that were never marked
     the_running_mark.store(never_running.load());
 }

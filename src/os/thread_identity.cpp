@@ -27,14 +27,16 @@ std::atomic<std::uint64_t> last_incarnation{0};  // inherited by a child, so tha
 std::uint64_t process_incarnation() noexcept {
     auto& word = page().incarnation;
     std::uint64_t mine = word.load(std::memory_order_relaxed);
-    if (mine != 0) [[likely]] return mine;
+    if (mine != 0) [[likely]]
+        return mine;
     const std::uint64_t next = last_incarnation.fetch_add(1, std::memory_order_relaxed) + 1;
     return word.compare_exchange_strong(mine, next, std::memory_order_relaxed) ? next : mine;
 }
 
 thread_identity& thread_identity::current() noexcept {
     thread_local thread_identity mine;
-    if (mine.incarnation_ != process_incarnation()) [[unlikely]] mine.refresh();
+    if (mine.incarnation_ != process_incarnation()) [[unlikely]]
+        mine.refresh();
     return mine;
 }
 

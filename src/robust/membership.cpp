@@ -155,7 +155,8 @@ void membership::recycle_stale_claim(layout::process_index p, entry_word seen) n
     const bool died = (life & FUTEX_OWNER_DIED) != 0;
     const bool stale = life == 0 && layout::tick_clock::after(seen.claimed, joining_limit).reached_by(clock_.at(os::now()));
     // A claimer that reused a marked life word has not overwritten it yet: only a stale one is given up then, too.
-    if (!stale && !(died && layout::tick_clock::after(seen.claimed, joining_limit / 10).reached_by(clock_.at(os::now())))) return;
+    if (!stale && !(died && layout::tick_clock::after(seen.claimed, joining_limit / 10).reached_by(clock_.at(os::now()))))
+        return;
     std::uint64_t word = seen.pack();
     view_.process(p).word.compare_exchange_strong(word, seen.freed().pack());
 }

@@ -16,15 +16,14 @@ using os::life;
 
 /// What one process alone knows of its membership in a segment. A forked child finds it zeroed: not a member.
 struct member_page {
-    std::atomic<std::uint64_t> identity;       // serial << 16 | process index + 1; 0: not a member
-    std::atomic<std::uint64_t> stamp;          // another one at each beat of the background thread, unlike any of another membership;
-                                               // 0: none at present
-    std::atomic<std::uint32_t> sections_used;  // bit per critical-section word of our entry that a thread has taken
-    std::atomic<std::uint32_t> joining;        // 1: a thread is starting the background thread
-    std::atomic<std::uint32_t> reading_info;   // 1: a thread is reading a semaphore's description
-    std::atomic<std::uint32_t> waiting;        // threads that wait in queues of this segment
-    std::atomic<std::uint32_t> waits_begun;    // counts them all
-    std::atomic<std::int64_t> keeper_wakes_ns; // when the background thread wakes by itself
+    std::atomic<std::uint64_t> identity;        // serial << 16 | process index + 1; 0: not a member
+    std::atomic<std::uint64_t> stamp;           // changes at each beat, unlike any of another membership; 0: none at present
+    std::atomic<std::uint32_t> sections_used;   // bit per critical-section word of our entry that a thread has taken
+    std::atomic<std::uint32_t> joining;         // 1: a thread is starting the background thread
+    std::atomic<std::uint32_t> reading_info;    // 1: a thread is reading a semaphore's description
+    std::atomic<std::uint32_t> waiting;         // threads that wait in queues of this segment
+    std::atomic<std::uint32_t> waits_begun;     // counts them all
+    std::atomic<std::int64_t> keeper_wakes_ns;  // when the background thread wakes by itself
 };
 
 constexpr layout::process_index index_in(std::uint64_t identity) noexcept {
@@ -72,7 +71,8 @@ class membership {
     void poke(layout::process_index p) noexcept;
 
    private:
-    bool claim(layout::process_index p, const os::process_identity& who, std::uint64_t identity, const cleaner* clean) noexcept;
+    bool claim(layout::process_index p, const os::process_identity& who, std::uint64_t identity,
+               const cleaner* clean) noexcept;
     void recycle_stale_claim(layout::process_index p, layout::entry_word seen) noexcept;
 
     const layout::view& view_;

@@ -11,8 +11,8 @@ using layout::lock_word;
 
 namespace {
 
-constexpr int spins = 200;                                          // the sections last about a microsecond
-constexpr os::nanoseconds look_again{5'000'000};                    // how soon a sleeper notices that the owner died
+constexpr int spins = 200;                                           // the sections last about a microsecond
+constexpr os::nanoseconds look_again{5'000'000};                     // how soon a sleeper notices that the owner died
 constexpr os::nanoseconds threads_follow_their_process{20'000'000};  // only where the kernel does not mark section words
 
 static_assert(std::endian::native == std::endian::little, "the low half of a lock word is its futex");
@@ -29,7 +29,8 @@ void critical_section::enter() noexcept {
         if (bit >= layout::sections_per_process) {
             ::sched_yield();  // four threads of ours are inside already
             taken = used.load(std::memory_order_relaxed);
-        } else if (used.compare_exchange_weak(taken, taken | 1U << bit, std::memory_order_acquire, std::memory_order_relaxed)) {
+        } else if (used.compare_exchange_weak(taken, taken | 1U << bit, std::memory_order_acquire,
+                                              std::memory_order_relaxed)) {
             section_ = bit;
             break;
         }
@@ -53,7 +54,8 @@ bool robust_lock::owner_is_dead(lock_word seen) noexcept {
     const layout::process_index p = seen.owner - 1;
     if (!member_.view().has_process(p) || seen.section >= layout::sections_per_process) return true;  // nobody has that name
     const auto& entry = member_.view().process(p);
-    if (layout::entry_word::unpack(entry.word.load(std::memory_order_acquire)).state == layout::entry_state::free) return true;
+    if (layout::entry_word::unpack(entry.word.load(std::memory_order_acquire)).state == layout::entry_state::free)
+        return true;
     // An owner's section word holds its thread's id for as long as it owns. Should the lock have changed hands between the two
     // loads, the steal fails: every ownership is another lock word.
     const std::uint32_t section = entry.sections[seen.section].load(std::memory_order_acquire);

@@ -29,7 +29,7 @@ class critical_section {
     std::uint32_t section_ = layout::none;
 };
 
-enum class [[nodiscard]] lock_result : std::uint8_t {
+enum class [[nodiscard]] lock_result : std::uint8_t{
     clean,       ///< ours
     owner_died,  ///< ours, and what it protects must be rebuilt: its last owner died inside
     timed_out,   ///< not ours

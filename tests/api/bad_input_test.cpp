@@ -12,10 +12,10 @@
 #include <string>
 #include <thread>
 
-#include "support/private_mounts.hpp"
 #include "support/clock_shift.hpp"
 #include "support/each_errc.hpp"
 #include "support/other_user.hpp"
+#include "support/private_mounts.hpp"
 #include "support/raw_segment.hpp"
 #include "support/shmsem_test.hpp"
 

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <string>
 
-#include "support/private_mounts.hpp"
 #include "support/other_user.hpp"
+#include "support/private_mounts.hpp"
 #include "support/raw_segment.hpp"
 #include "support/shmsem_test.hpp"
 

@@ -189,7 +189,7 @@ TEST_F(UsualPath, ServesWhoeverWaitsAtTheReleaseItself) {
             served->raise();
         });
         ASSERT_TRUE(queued(one, 1));
-        waiter.stop();  // so that it cannot find out by itself
+        waiter.stop();                // so that it cannot find out by itself
         raw.view().hint(0).store(1);  // as when it has raised the gate, and not come to the slots yet
         EXPECT_TRUE(held.release());
         EXPECT_TRUE(eventually([&] { return one.stats().total_granted == 1; }));
@@ -375,7 +375,8 @@ TEST(UsualPathsPoll, OfManyPermitsFindsWhatExpiredInEachOfSeveralSegmentsInARow)
         for (int i = 0; i < 5; ++i) {
             clock_shift time;
             const test_segment home;
-            auto wide = segment::open(home.name()).semaphore("wide", {.permits = 65, .ttl = 30s, .renewal = renewal::manual});
+            auto wide =
+                segment::open(home.name()).semaphore("wide", {.permits = 65, .ttl = 30s, .renewal = renewal::manual});
             std::vector<lease> all;
             for (int k = 0; k < 65; ++k) all.push_back(wide.acquire());
             EXPECT_FALSE(wide.try_acquire());

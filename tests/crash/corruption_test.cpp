@@ -47,22 +47,14 @@ const std::vector<area> areas{
 /// Words that are likely to be wrong in an interesting way, next to random ones.
 std::uint64_t bad_word(std::mt19937_64& random, std::uint64_t was) {
     switch (random() % 8) {
-        case 0:
-            return 0;
-        case 1:
-            return ~0ULL;
-        case 2:
-            return was ^ 1ULL << random() % 64;
-        case 3:
-            return was + 1;
-        case 4:
-            return was - 1;
-        case 5:
-            return (was & 0xffff'ffff'0000'0000ULL) | (random() & 0xffff'ffffULL);
-        case 6:
-            return (was & 0xffff'ffffULL) | (random() << 32);
-        default:
-            return random();
+        case 0: return 0;
+        case 1: return ~0ULL;
+        case 2: return was ^ 1ULL << random() % 64;
+        case 3: return was + 1;
+        case 4: return was - 1;
+        case 5: return (was & 0xffff'ffff'0000'0000ULL) | (random() & 0xffff'ffffULL);
+        case 6: return (was & 0xffff'ffffULL) | (random() << 32);
+        default: return random();
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "crash/actors.hpp"
 #include "crash/stepping.hpp"
+#include "support/raw_segment.hpp"
 
 // Kill points are where the author thought of a death. Here a process is killed after each instruction of a call, or after so
 // many of them that each run of the tests finds others, and again no permit is lost (I2, I4).
@@ -218,25 +219,29 @@ TEST_F(KilledAfterAnyInstruction, OfAPostThatServesAWaiterTheUnitIsPostedOrNot) 
     expect_whole(*set);
 }
 
+/// A process that attaches, and leaves when it is told to.
+struct leaver {
+    explicit leaver(const scene& where) {
+        process = fork_child([&] {
+            segment home = where.open();
+            EXPECT_TRUE(home.find(scene::permits).acquire().release());
+            attached->raise();
+            go->wait();
+            leaving->raise();
+            home = segment();
+        });
+        attached->wait();
+    }
+    child process;
+    shared<flag> attached;
+    shared<flag> go;
+    shared<flag> leaving;
+};
+
 TEST_F(KilledAfterAnyInstruction, OfTheBackgroundThreadThatLeavesNoPlaceIsLost) {
     watchdog guard{280s};
     set = std::make_unique<scene>(unexpiring(1),
                                   limits{.processes = 3, .semaphores = 1, .permits = 2, .waiters = 2, .tenants = 1});
-    struct leaver {
-        explicit leaver(const scene& where) {
-            process = fork_child([&] {
-                segment home = where.open();
-                EXPECT_TRUE(home.find(scene::permits).acquire().release());
-                attached->raise();
-                go->wait();
-                home = segment();
-            });
-            attached->wait();
-        }
-        child process;
-        shared<flag> attached;
-        shared<flag> go;
-    };
     long total = 0;
     {
         leaver whole(*set);
@@ -257,6 +262,38 @@ TEST_F(KilledAfterAnyInstruction, OfTheBackgroundThreadThatLeavesNoPlaceIsLost) 
         (void)dies.process.kill();
         expect_served(*set);
         if (++round % 25 == 0) expect_whole(*set);
+    });
+    expect_whole(*set);
+}
+
+class AskedToLeave : public KilledAfterAnyInstruction {};
+
+TEST_F(AskedToLeave, AfterAnyInstructionOfItsBackgroundThreadAProcessDoes) {
+    watchdog guard{280s};
+    set = std::make_unique<scene>(unexpiring(1),
+                                  limits{.processes = 1, .semaphores = 1, .permits = 1, .waiters = 1, .tenants = 1});
+    const raw_segment inside(set->name());
+    const auto round_of = [&](const leaver& one, long most, const auto& then) {
+        stepped_thread thread(background_thread_of(one.process.pid()));
+        inside.view().process(0).mailbox.fetch_add(1);  // the news that it wakes up to look for
+        const long done = thread.step_while_awake(most);
+        then();
+        thread.let_go();
+        return done;
+    };
+    long total = 0;
+    {
+        const leaver whole(*set);
+        total = round_of(whole, kEnd, [] {});
+    }
+    for_many_steps(total, 4 * deaths(), [&](long n) {
+        leaver one(*set);
+        (void)round_of(one, n, [&] {
+            one.go->raise();
+            one.leaving->wait();
+            EXPECT_TRUE(eventually([&] { return sleeps(one.process.pid()); }));  // waits for that thread
+        });
+        EXPECT_EQ(one.process.wait_exit(), 0);
     });
     expect_whole(*set);
 }

@@ -85,6 +85,20 @@ long stepped_thread::step(long most) {
     return done;
 }
 
+long stepped_thread::step_while_awake(long most) {
+    for (long done = 0; done < most; ++done) {
+        if (::ptrace(PTRACE_SINGLESTEP, thread_, nullptr, nullptr) != 0) return done;
+        int status = 0;
+        while (::waitpid(thread_, &status, __WALL | WNOHANG) != thread_) {
+            if (!sleeps(thread_)) continue;
+            ::ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr);
+            ::waitpid(thread_, &status, __WALL);
+            return done;
+        }
+    }
+    return most;
+}
+
 void stepped_thread::let_go() {
     if (!ended_ && ::ptrace(PTRACE_DETACH, thread_, nullptr, nullptr) != 0) {
         int status = 0;

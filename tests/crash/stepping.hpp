@@ -40,6 +40,8 @@ class stepped_thread {
     explicit stepped_thread(pid_t thread);
     /// @return how many instructions were executed; fewer than `most` when the thread has ended
     long step(long most);
+    /// The same; ends also when the thread falls asleep.
+    long step_while_awake(long most);
     /// To be called after its process was killed or let go.
     void let_go();
 

@@ -74,30 +74,16 @@ class life {
         switch (pick(resizes_ ? 12 : 11)) {
             case 0:
             case 1:
-            case 2:
-                work(permits_.try_acquire());
-                break;
+            case 2: work(permits_.try_acquire()); break;
             case 3:
             case 4:
-            case 5:
-                work(permits_.try_acquire_for(std::chrono::milliseconds(1 + pick(20))));
-                break;
+            case 5: work(permits_.try_acquire_for(std::chrono::milliseconds(1 + pick(20)))); break;
             case 6:
-            case 7:
-                work(permits_.try_acquire_for(10ms, {.permits = 2 + pick(2)}));
-                break;
-            case 8:
-                cancelled();
-                break;
-            case 9:
-                (void)permits_.reap();
-                break;
-            case 10:
-                (void)home_.inspect();
-                break;
-            default:
-                permits_.resize(4 + pick(3));
-                break;
+            case 7: work(permits_.try_acquire_for(10ms, {.permits = 2 + pick(2)})); break;
+            case 8: cancelled(); break;
+            case 9: (void)permits_.reap(); break;
+            case 10: (void)home_.inspect(); break;
+            default: permits_.resize(4 + pick(3)); break;
         }
     }
 

@@ -26,7 +26,8 @@ class StillRunning : public ::testing::Test {
    protected:
     void SetUp() override {
 #if defined(RSEQ_SIG)
-        if (__rseq_size == 0) GTEST_SKIP() << "restartable sequences are not registered here (kernel, valgrind, or a tunable)";
+        if (__rseq_size == 0)
+            GTEST_SKIP() << "restartable sequences are not registered here (kernel, valgrind, or a tunable)";
 #else
         GTEST_SKIP() << "this C library has no restartable sequences";
 #endif

@@ -64,14 +64,11 @@ manner some_manner(std::minstd_rand& random) {
 lease take(semaphore& from, std::int64_t permits, std::minstd_rand& random, canceller& stops) {
     std::optional<lease> got;
     switch (some_manner(random)) {
-        case manner::patient:
-            return from.acquire({.permits = permits});
+        case manner::patient: return from.acquire({.permits = permits});
         case manner::hasty:
             got = from.try_acquire_for(std::chrono::microseconds{random() % 200}, {.permits = permits});
             break;
-        case manner::unwilling:
-            got = from.try_acquire({.permits = permits});
-            break;
+        case manner::unwilling: got = from.try_acquire({.permits = permits}); break;
         case manner::cancellable: {
             std::error_code ec;
             lease held = from.acquire({.permits = permits, .stop = stops.next()}, ec);
@@ -174,18 +171,10 @@ TEST_F(Ordering, OfAnOwnerlessSemaphoreFollowsTheTicketsToo) {
                   [&](int p, std::minstd_rand& random, canceller& stops) {
                       bool got = true;
                       switch (some_manner(random)) {
-                          case manner::patient:
-                              units.acquire();
-                              break;
-                          case manner::hasty:
-                              got = units.try_acquire_for(std::chrono::microseconds{random() % 200});
-                              break;
-                          case manner::unwilling:
-                              got = units.try_acquire();
-                              break;
-                          case manner::cancellable:
-                              got = units.try_acquire_for(1h, stops.next());
-                              break;
+                          case manner::patient: units.acquire(); break;
+                          case manner::hasty: got = units.try_acquire_for(std::chrono::microseconds{random() % 200}); break;
+                          case manner::unwilling: got = units.try_acquire(); break;
+                          case manner::cancellable: got = units.try_acquire_for(1h, stops.next()); break;
                       }
                       if (!got) return;
                       if (seen->holder.exchange(static_cast<std::uint32_t>(p + 1)) != 0) seen->overlaps.fetch_add(1);

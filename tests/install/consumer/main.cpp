@@ -1,5 +1,5 @@
-#include <shmsem/shmsem.hpp>
 #include <unistd.h>
+#include <shmsem/shmsem.hpp>
 
 #include <iostream>
 #include <string>
