@@ -83,10 +83,16 @@ TYPED_TEST(InterprocessSemaphore, WithATimeIsServedByAPostInTime) {
 
 TYPED_TEST(InterprocessSemaphore, TakesStdTimePointsToo) {
     TypeParam s{1};
-    EXPECT_TRUE(s.timed_wait(std::chrono::system_clock::now() + 1h));
     const auto end = std::chrono::system_clock::now() + 2ms;
-    EXPECT_FALSE(s.timed_wait(end));
-    EXPECT_GE(std::chrono::system_clock::now(), end);
+    constexpr bool has_them = requires { s.timed_wait(end); };
+    static_assert(has_them || !std::is_same_v<TypeParam, interprocess_semaphore>);
+    if constexpr (has_them) {
+        EXPECT_TRUE(s.timed_wait(end + 1h));
+        EXPECT_FALSE(s.timed_wait(end));
+        EXPECT_GE(std::chrono::system_clock::now(), end);
+    } else {
+        GTEST_SKIP() << "this version of Boost's own semaphore does not";
+    }
 }
 
 TEST(SharedInterprocessSemaphore, IsSharedWithForkedChildrenAndByName) {

@@ -273,26 +273,32 @@ TEST_F(AskedToLeave, AfterAnyInstructionOfItsBackgroundThreadAProcessDoes) {
     set = std::make_unique<scene>(unexpiring(1),
                                   limits{.processes = 1, .semaphores = 1, .permits = 1, .waiters = 1, .tenants = 1});
     const raw_segment inside(set->name());
-    const auto round_of = [&](const leaver& one, long most, const auto& then) {
-        stepped_thread thread(background_thread_of(one.process.pid()));
-        inside.view().process(0).mailbox.fetch_add(1);  // the news that it wakes up to look for
-        const long done = thread.step_while_awake(most);
-        then();
+    const auto give_news = [&] { inside.view().process(0).mailbox.fetch_add(1); };  // it wakes up and looks round
+    const auto end_stopped = [](leaver& one, stepped_thread& thread) {
+        one.process.send(SIGKILL);
         thread.let_go();
-        return done;
+        (void)one.process.kill();
     };
     long total = 0;
     {
-        const leaver whole(*set);
-        total = round_of(whole, kEnd, [] {});
+        leaver whole(*set);
+        stepped_thread thread(background_thread_of(whole.process.pid()));
+        give_news();
+        total = thread.step_while_awake(kEnd);
+        end_stopped(whole, thread);
     }
     for_many_steps(total, 4 * deaths(), [&](long n) {
         leaver one(*set);
-        (void)round_of(one, n, [&] {
-            one.go->raise();
-            one.leaving->wait();
-            EXPECT_TRUE(eventually([&] { return sleeps(one.process.pid()); }));  // waits for that thread
-        });
+        stepped_thread thread(background_thread_of(one.process.pid()));
+        give_news();
+        if (thread.step_while_awake(n) < n) {  // it has come to its sleep sooner this time
+            end_stopped(one, thread);
+            return;
+        }
+        one.go->raise();
+        one.leaving->wait();
+        EXPECT_TRUE(eventually([&] { return sleeps(one.process.pid()); }));  // waits for that thread
+        thread.let_go();
         EXPECT_EQ(one.process.wait_exit(), 0);
     });
     expect_whole(*set);

@@ -1,6 +1,8 @@
+#include <initializer_list>
 #include <string>
 
 #include "crash/actors.hpp"
+#include "crash/stillness.hpp"
 #include "os/testing.hpp"
 
 // A process stopped inside the critical section: calls with deadlines time out, calls that need not wait do not, and service
@@ -47,6 +49,14 @@ class FrozenInTheLock : public ::testing::TestWithParam<freeze> {
         });
     }
 
+    /// Returns when it has stopped there. The others are stopped on the way, so that none does its work in its stead.
+    void go_and_freeze(child& releaser, std::initializer_list<child*> others) {
+        for (child* one : others) freeze_when_still(*one);
+        go->raise();
+        EXPECT_TRUE(releaser.wait_stopped());
+        for (child* one : others) one->cont();
+    }
+
     scene set{unexpiring(2)};
     shared<flag> holds;
     shared<flag> go;
@@ -57,8 +67,7 @@ TEST_P(FrozenInTheLock, LetsCallersTimeOutAndServesThemAfterwards) {
     auto frozen = stopped_releaser();
     holds->wait();
     waiter due(set, 2);
-    go->raise();
-    ASSERT_TRUE(frozen.wait_stopped());
+    go_and_freeze(frozen, {&due.process});
 
     in_child([&] {
         segment home = set.open();
@@ -84,8 +93,7 @@ TEST_P(FrozenInTheLock, DoesNotHangAHolderThatReleases) {
     holds->wait();
     waiter first(set);
     waiter second(set);
-    go->raise();
-    ASSERT_TRUE(frozen.wait_stopped());
+    go_and_freeze(frozen, {&first.process, &second.process});
     other.let_go();
     end(frozen);
     EXPECT_TRUE(first.granted());
@@ -105,12 +113,11 @@ TEST_P(FrozenInTheLock, LetsAWaiterInTheQueueTimeOut) {
     auto impatient = fork_child([&] {
         segment home = set.open();
         std::error_code ec;
-        EXPECT_FALSE(home.find(scene::permits).try_acquire_for(500ms * slowness, {.permits = 2}, ec));
+        EXPECT_FALSE(home.find(scene::permits).try_acquire_for(1s * slowness, {.permits = 2}, ec));
         EXPECT_FALSE(ec) << ec.message();
     });
     ASSERT_TRUE(set.queued(2));
-    go->raise();
-    ASSERT_TRUE(frozen.wait_stopped());
+    go_and_freeze(frozen, {&due.process, &impatient});
     EXPECT_EQ(impatient.wait_exit(), 0);
     end(frozen);
     EXPECT_TRUE(due.granted());
@@ -123,8 +130,7 @@ TEST_P(FrozenInTheLock, DoesNotHinderALookOrAnUnrelatedSemaphore) {
     auto frozen = stopped_releaser();
     holds->wait();
     waiter due(set, 2);
-    go->raise();
-    ASSERT_TRUE(frozen.wait_stopped());
+    go_and_freeze(frozen, {&due.process});
     EXPECT_EQ(set.look().name, scene::permits);
     in_child([&] {
         segment home = set.open();
