@@ -65,7 +65,7 @@ TEST_F(LossNotice, RequestsAStopOnTheToken) {
 TEST_F(LossNotice, EndsAWaitThatWasTiedToTheLease) {
     in_child([&] {
         clock_shift time;
-        auto other = home->semaphore("other");
+        auto other = home->semaphore("other", {.ttl = forever});  // only the awaited lease has a ttl that passes
         const lease blocker = other.acquire();
         lease held = manual.acquire();
         const std::stop_token lost = held.lost_token();

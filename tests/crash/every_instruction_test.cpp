@@ -232,6 +232,12 @@ struct leaver {
         });
         attached->wait();
     }
+    /// Kills it, of whose threads `stopped` is one.
+    void kill_with(stepped_thread& stopped) {
+        process.send(SIGKILL);
+        stopped.let_go();
+        (void)process.kill();
+    }
     child process;
     shared<flag> attached;
     shared<flag> go;
@@ -257,9 +263,7 @@ TEST_F(KilledAfterAnyInstruction, OfTheBackgroundThreadThatLeavesNoPlaceIsLost) 
         stepped_thread thread(background_thread_of(dies.process.pid()));
         dies.go->raise();
         (void)thread.step(n);
-        dies.process.send(SIGKILL);
-        thread.let_go();
-        (void)dies.process.kill();
+        dies.kill_with(thread);
         expect_served(*set);
         if (++round % 25 == 0) expect_whole(*set);
     });
@@ -274,25 +278,20 @@ TEST_F(AskedToLeave, AfterAnyInstructionOfItsBackgroundThreadAProcessDoes) {
                                   limits{.processes = 1, .semaphores = 1, .permits = 1, .waiters = 1, .tenants = 1});
     const raw_segment inside(set->name());
     const auto give_news = [&] { inside.view().process(0).mailbox.fetch_add(1); };  // it wakes up and looks round
-    const auto end_stopped = [](leaver& one, stepped_thread& thread) {
-        one.process.send(SIGKILL);
-        thread.let_go();
-        (void)one.process.kill();
-    };
     long total = 0;
     {
         leaver whole(*set);
         stepped_thread thread(background_thread_of(whole.process.pid()));
         give_news();
         total = thread.step_while_awake(kEnd);
-        end_stopped(whole, thread);
+        whole.kill_with(thread);
     }
     for_many_steps(total, 4 * deaths(), [&](long n) {
         leaver one(*set);
         stepped_thread thread(background_thread_of(one.process.pid()));
         give_news();
         if (thread.step_while_awake(n) < n) {  // it has come to its sleep sooner this time
-            end_stopped(one, thread);
+            one.kill_with(thread);
             return;
         }
         one.go->raise();
