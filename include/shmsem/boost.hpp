@@ -32,16 +32,14 @@ class interprocess_semaphore {
             wait();
             return true;
         }
+        if (abs_time.is_special()) return try_wait();
         const boost::posix_time::ptime epoch(boost::gregorian::date(1970, 1, 1));
-        const std::chrono::microseconds since((abs_time - epoch).total_microseconds());
-        return timed_wait(std::chrono::system_clock::time_point(since));
+        using utc = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;  // holds every ptime
+        return timed_wait(utc(std::chrono::microseconds((abs_time - epoch).total_microseconds())));
     }
     template <class Clock, class Duration>
     bool timed_wait(const std::chrono::time_point<Clock, Duration>& abs_time) {
-        do {
-            if (inner_.try_acquire_until(detail::monotonic(abs_time))) return true;
-        } while (Clock::now() < abs_time);
-        return false;
+        return detail::until(abs_time, [this](deadline d) { return inner_.try_acquire_until(d); });
     }
     [[nodiscard]] std::int64_t get_count() const noexcept { return inner_.value(); }
 

@@ -66,7 +66,7 @@ class SHMSEM_API lease {
     void release(std::error_code& ec) noexcept;
 
     /// Restarts the ttl, within max_hold.
-    /// @return false when the lease is lost; then nothing was changed
+    /// @return false when the lease is lost or its deadline has passed; then nothing was changed
     bool renew() noexcept;
     void renew(std::error_code& ec) noexcept;
 
@@ -94,6 +94,7 @@ class SHMSEM_API lease {
     /// throw, block for long, nor call exec.
     /// @throws shmsem::error errc::lease_lost when it is lost already
     void on_lost(std::function<void()> callback);
+    void on_lost(std::function<void()> callback, std::error_code& ec) noexcept;
     /// A token whose stop is requested when the lease is lost.
     [[nodiscard]] std::stop_token lost_token();
 

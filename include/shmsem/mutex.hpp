@@ -33,10 +33,7 @@ class SHMSEM_API mutex {
     }
     template <class Clock, class Duration>
     [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when) {
-        do {
-            if (lock_until(detail::monotonic(when))) return true;
-        } while (Clock::now() < when);
-        return false;
+        return detail::until(when, [this](deadline d) { return lock_until(d); });
     }
     /// Unlocks when the calling thread still has it; after a lost lease it does nothing.
     void unlock() noexcept;

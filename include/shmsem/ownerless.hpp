@@ -12,6 +12,7 @@
 #include "shmsem/export.hpp"
 #include "shmsem/inspect.hpp"
 #include "shmsem/options.hpp"
+#include "shmsem/time_points.hpp"
 
 namespace shmsem {
 
@@ -22,10 +23,11 @@ struct handle_access;
 class segment;
 
 struct ownerless_options {
-    std::int64_t initial = 0;                                         ///< 0..max
-    std::int64_t max = INT_MAX;                                       ///< 1..INT_MAX; a release beyond it is errc::overflow
-    std::uint32_t max_waiters = 0;                                    ///< 0: as many as the segment has room for
-    shmsem::if_different if_different = shmsem::if_different::adopt;  ///< `initial` counts for the creator only
+    std::int64_t initial = 0;       ///< 0..max; counts for the creator only
+    std::int64_t max = INT_MAX;     ///< 1..INT_MAX; a release beyond it is errc::overflow
+    std::uint32_t max_waiters = 0;  ///< 0: as many as the segment has room for
+    /// When it exists with another max or max_waiters; there is nothing to resize.
+    shmsem::if_different if_different = shmsem::if_different::fail;
 };
 
 /// The semaphore of POSIX: a count that anybody may raise, without owners, ttl or reaping; first come first served. Get one
@@ -38,11 +40,13 @@ class SHMSEM_API ownerless_semaphore {
     void acquire(std::error_code& ec) noexcept;
     /// Ends with errc::cancelled when `stop` is requested first.
     void acquire(std::stop_token stop);
+    void acquire(std::stop_token stop, std::error_code& ec) noexcept;
     [[nodiscard]] bool try_acquire();
     [[nodiscard]] bool try_acquire(std::error_code& ec) noexcept;
     [[nodiscard]] bool try_acquire_until(deadline when, std::stop_token stop = {});
     [[nodiscard]] bool try_acquire_until(deadline when, std::stop_token stop, std::error_code& ec) noexcept;
     [[nodiscard]] bool try_acquire_for(duration timeout, std::stop_token stop = {});
+    [[nodiscard]] bool try_acquire_for(duration timeout, std::stop_token stop, std::error_code& ec) noexcept;
 
     /// Adds n >= 0 units. @throws shmsem::error errc::overflow (then nothing was added), errc::invalid_argument
     void release(std::int64_t n = 1);
@@ -68,24 +72,6 @@ SHMSEM_API ownerless_semaphore make_unnamed(std::int64_t initial, std::int64_t m
 /// Removes it again, in the process that made it; elsewhere does nothing.
 SHMSEM_API void destroy_unnamed(ownerless_semaphore& semaphore, std::uint64_t maker) noexcept;
 SHMSEM_API std::uint64_t this_process() noexcept;
-/// The deadline on the monotonic clock for a point on any clock, recomputed by callers that wake before it.
-template <class Clock, class Duration>
-deadline monotonic(const std::chrono::time_point<Clock, Duration>& when) {
-    if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
-        return std::chrono::time_point_cast<duration>(when);
-    } else {
-        const auto left = when - Clock::now();
-        return std::chrono::steady_clock::now() + std::chrono::ceil<duration>(left);
-    }
-}
-/// A time-out that cannot overflow when added to now.
-template <class Rep, class Period>
-duration bounded(const std::chrono::duration<Rep, Period>& timeout) {
-    using wide = std::chrono::duration<long double>;
-    if (wide(timeout) >= wide(max_ttl)) return max_ttl;
-    if (wide(timeout) <= wide(0)) return duration::zero();
-    return std::chrono::ceil<duration>(timeout);
-}
 }  // namespace detail
 
 /// std::counting_semaphore, first come first served, and shared with forked children; a second constructor gives it a name
@@ -122,10 +108,7 @@ class counting_semaphore {
     }
     template <class Clock, class Duration>
     bool try_acquire_until(const std::chrono::time_point<Clock, Duration>& when) {
-        do {
-            if (inner_.try_acquire_until(detail::monotonic(when))) return true;
-        } while (Clock::now() < when);
-        return false;
+        return detail::until(when, [this](deadline d) { return inner_.try_acquire_until(d); });
     }
 
    private:

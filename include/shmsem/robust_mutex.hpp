@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "shmsem/export.hpp"
+#include "shmsem/time_points.hpp"
 
 namespace shmsem {
 
@@ -30,10 +31,12 @@ class SHMSEM_API robust_mutex {
     [[nodiscard]] bool try_lock();
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) {
-        return try_lock_until(std::chrono::steady_clock::now() + timeout);
+        return lock_until(std::chrono::steady_clock::now() + detail::bounded(timeout));
     }
-    [[nodiscard]] bool try_lock_until(std::chrono::steady_clock::time_point when);
-    [[nodiscard]] bool try_lock_until(std::chrono::system_clock::time_point when);
+    template <class Clock, class Duration>
+    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when) {
+        return detail::until(when, [this](deadline d) { return lock_until(d); });
+    }
     void unlock() noexcept;
 
     /// While held: true when a holder died and nobody has declared the data consistent since.
@@ -41,6 +44,7 @@ class SHMSEM_API robust_mutex {
     void mark_consistent() noexcept { inconsistent_.store(0, std::memory_order_relaxed); }
 
    private:
+    bool lock_until(deadline when);
     bool settle(int result);
     pthread_mutex_t mutex_;
     std::atomic<std::uint32_t> inconsistent_{0};

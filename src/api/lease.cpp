@@ -72,11 +72,24 @@ std::uint32_t lease::seat(std::uint32_t i) const noexcept {
     return record_.all && i < record_.permits ? record_.all[i].seat : record_.seat;
 }
 
+void lease::on_lost(std::function<void()> callback, std::error_code& ec) noexcept {
+    ec.clear();
+    if (record_.of == nullptr) {
+        ec = errc::invalid_argument;
+    } else if (!valid()) {
+        ec = errc::lease_lost;
+    } else {
+        watch(record_, std::move(callback));
+    }
+}
+
 void lease::on_lost(std::function<void()> callback) {
-    if (record_.of == nullptr) api::fail(errc::invalid_argument, "empty lease");
-    if (!core::ours(record_)) api::fail(errc::lease_lost, "lease of another process, or of a segment that was closed");
-    if (!valid()) api::fail(errc::lease_lost, "lease in segment '" + record_.of->home->name() + "'");
-    watch(record_, std::move(callback));
+    const auto subject = [this]() -> std::string {
+        if (record_.of == nullptr) return "empty lease";
+        if (!core::ours(record_)) return "lease of another process, or of a segment that was closed";
+        return "lease in segment '" + record_.of->home->name() + "'";
+    };
+    api::throwing(subject, [&](std::error_code& ec) { on_lost(std::move(callback), ec); });
 }
 
 std::stop_token lease::lost_token() {

@@ -1,5 +1,7 @@
 #include "shmsem/ownerless.hpp"
 
+#include <atomic>
+
 #include "api/access.hpp"
 #include "core/acquire.hpp"
 #include "core/directory.hpp"
@@ -58,9 +60,14 @@ struct unnamed_home {
     }
 };
 
+// Never destroyed: static semaphores may be used and destroyed after us. Who comes first publishes; a child that is forked
+// meanwhile would find a guarded static closed for ever.
 unnamed_home& the_unnamed() {
-    static unnamed_home* u = new unnamed_home;  // static semaphores may be used and destroyed after us
-    return *u;
+    static constinit std::atomic<unnamed_home*> known{nullptr};
+    unnamed_home* seen = known.load(std::memory_order_acquire);
+    if (seen != nullptr) return *seen;
+    auto mine = std::make_unique<unnamed_home>();
+    return known.compare_exchange_strong(seen, mine.get()) ? *mine.release() : *seen;
 }
 
 }  // namespace
@@ -73,9 +80,11 @@ void ownerless_semaphore::acquire() {
 }
 
 void ownerless_semaphore::acquire(std::stop_token stop) {
-    api::throwing(subject_of(*this), [&](std::error_code& ec) {
-        if (take(info_.get(), os::never, std::move(stop), ec) == wait_result::cancelled) ec = errc::cancelled;
-    });
+    api::throwing(subject_of(*this), [&](std::error_code& ec) { acquire(std::move(stop), ec); });
+}
+
+void ownerless_semaphore::acquire(std::stop_token stop, std::error_code& ec) noexcept {
+    if (take(info_.get(), os::never, std::move(stop), ec) == wait_result::cancelled) ec = errc::cancelled;
 }
 
 bool ownerless_semaphore::try_acquire(std::error_code& ec) noexcept {
@@ -95,6 +104,10 @@ bool ownerless_semaphore::try_acquire_until(deadline when, std::stop_token stop)
 
 bool ownerless_semaphore::try_acquire_for(duration timeout, std::stop_token stop) {
     return try_acquire_until(os::after(os::now(), timeout), std::move(stop));
+}
+
+bool ownerless_semaphore::try_acquire_for(duration timeout, std::stop_token stop, std::error_code& ec) noexcept {
+    return try_acquire_until(os::after(os::now(), timeout), std::move(stop), ec);
 }
 
 void ownerless_semaphore::release(std::int64_t n, std::error_code& ec) noexcept {
@@ -136,7 +149,7 @@ ownerless_semaphore make_unnamed(std::int64_t initial, std::int64_t max) {
     if (unnamed.error) api::fail(unnamed.error, "unnamed semaphores");
     const std::string name = std::to_string(unnamed.home->view().header().unnamed_made.fetch_add(1) + 1);
     segment home = core::handle_access::make_segment(unnamed.home);
-    return home.ownerless(name, {.initial = initial, .max = max, .max_waiters = 0, .if_different = if_different::fail});
+    return home.ownerless(name, {.initial = initial, .max = max});
 }
 
 void destroy_unnamed(ownerless_semaphore& semaphore, std::uint64_t maker) noexcept {

@@ -2,16 +2,16 @@
 
 #include <errno.h>
 
+#include <algorithm>
+
 #include "api/access.hpp"
 
 namespace shmsem {
 namespace {
 
-template <clockid_t Clock, class TimePoint>
-int lock_by(pthread_mutex_t& mutex, TimePoint when) noexcept {
-    const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
-    const timespec ts{.tv_sec = since / 1'000'000'000, .tv_nsec = since % 1'000'000'000};
-    return ::pthread_mutex_clocklock(&mutex, Clock, &ts);
+timespec since_start(deadline when) noexcept {
+    const auto since = std::max(when.time_since_epoch(), duration::zero()).count();
+    return {.tv_sec = since / 1'000'000'000, .tv_nsec = since % 1'000'000'000};
 }
 
 }  // namespace
@@ -48,11 +48,9 @@ previous_owner robust_mutex::lock() {
 }
 
 bool robust_mutex::try_lock() { return settle(::pthread_mutex_trylock(&mutex_)); }
-bool robust_mutex::try_lock_until(std::chrono::steady_clock::time_point when) {
-    return settle(lock_by<CLOCK_MONOTONIC>(mutex_, when));
-}
-bool robust_mutex::try_lock_until(std::chrono::system_clock::time_point when) {
-    return settle(lock_by<CLOCK_REALTIME>(mutex_, when));
+bool robust_mutex::lock_until(deadline when) {
+    const timespec ts = since_start(when);
+    return settle(::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &ts));
 }
 void robust_mutex::unlock() noexcept { ::pthread_mutex_unlock(&mutex_); }
 

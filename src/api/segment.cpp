@@ -41,6 +41,10 @@ auto named(const std::string& name) {
 
 segment open_or_create_with(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec, limits& found) {
     ec.clear();
+    if (mode > sharing::everyone) {
+        ec = errc::invalid_argument;
+        return {};
+    }
     return handle_of(layout::open_or_create_segment(name, sizes, sizes == limits{}, mode, ec, found), ec);
 }
 
@@ -50,7 +54,8 @@ std::uint32_t shorter(std::uint32_t a, std::uint32_t b) noexcept { return a == 0
 
 core::semaphore_plan plan_of(const semaphore_options& o, std::error_code& ec) noexcept {
     constexpr std::int64_t most = 1 << 20;
-    if (o.permits < 1 || o.permits > most || o.max_permits < 0 || o.max_permits > most ||
+    if (o.order > order::throughput || o.renewal > renewal::manual || o.if_different > if_different::resize ||
+        o.permits < 1 || o.permits > most || o.max_permits < 0 || o.max_permits > most ||
         (o.max_permits != 0 && o.max_permits < o.permits) || !in_range(o.ttl) || !in_range(o.max_hold)) {
         ec = errc::invalid_argument;
         return {};
@@ -66,25 +71,35 @@ core::semaphore_plan plan_of(const semaphore_options& o, std::error_code& ec) no
             .max_waiters = o.max_waiters};
 }
 
-// A difference, in words with both values; empty when there is none that matters.
-std::string difference(core::attachment& home, std::uint32_t index, const semaphore_options& o,
-                       const core::semaphore_plan& plan) {
+// What differs between a semaphore and what is asked for, in words with both values.
+class differences {
+   public:
+    void look_at(const char* what, const std::string& has, const std::string& asked) {
+        if (has != asked) text_ += std::string(none() ? "" : "; ") + what + ": it has " + has + ", asked for " + asked;
+    }
+    [[nodiscard]] bool none() const noexcept { return text_.empty(); }
+    [[nodiscard]] const std::string& words() const noexcept { return text_; }
+
+   private:
+    std::string text_;
+};
+
+differences between(core::attachment& home, std::uint32_t index, const semaphore_options& o,
+                    const core::semaphore_plan& plan) {
     const core::semaphore_info& info = home.info(index);
     const std::uint32_t permits = home.view().semaphore(index).permits.load();
-    std::string text;
-    const auto differs = [&text](const char* what, const std::string& has, const std::string& asked) {
-        if (has != asked) text += std::string(text.empty() ? "" : "; ") + what + ": it has " + has + ", asked for " + asked;
-    };
+    differences found;
     const auto ticks = [](std::uint32_t t) { return words_of(t == 0 ? forever : layout::duration_of(t)); };
-    differs("permits", std::to_string(permits), std::to_string(plan.permits));
-    if (o.max_permits != 0) differs("max_permits", std::to_string(info.range.capacity), std::to_string(plan.capacity));
-    differs("ttl", ticks(info.ttl_ticks), ticks(plan.ttl_ticks));
-    differs("max_hold", ticks(info.max_hold_ticks), ticks(plan.max_hold_ticks));
-    differs("renewal", info.renewal == renewal::automatic ? "automatic" : "manual",
-            o.renewal == renewal::automatic ? "automatic" : "manual");
-    differs("order", info.order == order::fifo ? "fifo" : "throughput", o.order == order::fifo ? "fifo" : "throughput");
-    differs("max_waiters", std::to_string(info.max_waiters), std::to_string(plan.max_waiters));
-    return text;
+    found.look_at("permits", std::to_string(permits), std::to_string(plan.permits));
+    if (o.max_permits != 0) found.look_at("max_permits", std::to_string(info.range.capacity), std::to_string(plan.capacity));
+    found.look_at("ttl", ticks(info.ttl_ticks), ticks(plan.ttl_ticks));
+    found.look_at("max_hold", ticks(info.max_hold_ticks), ticks(plan.max_hold_ticks));
+    found.look_at("renewal", info.renewal == renewal::automatic ? "automatic" : "manual",
+                  o.renewal == renewal::automatic ? "automatic" : "manual");
+    found.look_at("order", info.order == order::fifo ? "fifo" : "throughput",
+                  o.order == order::fifo ? "fifo" : "throughput");
+    found.look_at("max_waiters", std::to_string(info.max_waiters), std::to_string(plan.max_waiters));
+    return found;
 }
 
 template <class Handle>
@@ -116,17 +131,18 @@ shmsem::semaphore semaphore_in(const std::shared_ptr<core::attachment>& home, co
         if (handle.permits() != plan.permits) handle.resize(options.permits, ec);
         return ec ? shmsem::semaphore{} : handle;
     }
-    const std::string words = difference(*home, index, options, plan);
-    if (words.empty()) return handle;
+    const differences found = between(*home, index, options, plan);
+    if (found.none()) return handle;
     ec = errc::semaphore_mismatch;
-    if (detail != nullptr) *detail = words;
+    if (detail != nullptr) *detail = found.words();
     return {};
 }
 
 ownerless_semaphore ownerless_in(const std::shared_ptr<core::attachment>& home, const std::string& name,
                                  const ownerless_options& o, std::error_code& ec, std::string* detail) {
     ec.clear();
-    if (!home || o.max < 1 || o.max > INT_MAX || o.initial < 0 || o.initial > o.max) {
+    if (!home || o.max < 1 || o.max > INT_MAX || o.initial < 0 || o.initial > o.max ||
+        o.if_different > if_different::adopt) {  // there is nothing to resize
         ec = errc::invalid_argument;
         return {};
     }
@@ -146,11 +162,13 @@ ownerless_semaphore ownerless_in(const std::shared_ptr<core::attachment>& home, 
         home->writable() ? core::find_or_make_semaphore(*home, name, plan, made, ec) : core::find_semaphore(*home, name, ec);
     if (ec == errc::semaphore_not_found) ec = errc::read_only;
     auto handle = handle_in<ownerless_semaphore>(home, index, kind::ownerless, ec);
-    if (ec || made || o.if_different != if_different::fail || home->info(index).max_count == plan.capacity) return handle;
+    if (ec || made || o.if_different == if_different::adopt) return handle;
+    differences found;
+    found.look_at("max", std::to_string(home->info(index).max_count), std::to_string(plan.capacity));
+    found.look_at("max_waiters", std::to_string(home->info(index).max_waiters), std::to_string(plan.max_waiters));
+    if (found.none()) return handle;
     ec = errc::semaphore_mismatch;
-    if (detail != nullptr) {
-        *detail = "max: it has " + std::to_string(home->info(index).max_count) + ", asked for " + std::to_string(o.max);
-    }
+    if (detail != nullptr) *detail = found.words();
     return {};
 }
 
@@ -198,6 +216,10 @@ bool remove_file(const std::string& name, bool only_if_unused, std::error_code& 
 
 segment segment::create(const std::string& name, const shmsem::limits& sizes, sharing mode, std::error_code& ec) noexcept {
     ec.clear();
+    if (mode > sharing::everyone) {
+        ec = errc::invalid_argument;
+        return {};
+    }
     return handle_of(layout::create_segment(name, sizes, mode, ec), ec);
 }
 
@@ -207,6 +229,10 @@ segment segment::create(const std::string& name, const shmsem::limits& sizes, sh
 
 segment segment::open(const std::string& name, access how, std::error_code& ec) noexcept {
     ec.clear();
+    if (how > access::read_only) {
+        ec = errc::invalid_argument;
+        return {};
+    }
     return handle_of(layout::open_segment(name, how == access::read_write, ec), ec);
 }
 

@@ -29,17 +29,26 @@ bool unusual(const acquire_options& o) noexcept {
 
 std::uint32_t shorter(std::uint32_t a, std::uint32_t b) noexcept { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
-bool prepare(const semaphore_info& info, const acquire_options& o, core::description& what, std::error_code& ec) noexcept {
+enum class patience : std::uint8_t { none, bounded, endless };
+
+// How long a call may stand before a lock, which is held for microseconds unless its owner is stopped.
+os::instant lock_deadline(patience how, deadline until) noexcept {
+    return how == patience::none ? os::now() + brief : std::max(until, os::now() + brief);
+}
+
+// @return wait_result::granted when all is well
+wait_result prepare(const semaphore_info& info, const acquire_options& o, patience how, deadline until,
+                    core::description& what, std::error_code& ec) noexcept {
     attachment& home = *info.home;
     layout::semaphore_block& block = *info.block;
     if (o.permits < 1 || o.permits > block.permits.load(relaxed) || o.permits > info.range.capacity ||
         o.ttl < duration::zero() || (o.ttl > max_ttl && o.ttl != forever)) {
         ec = errc::invalid_argument;
-        return false;
+        return wait_result::failed;
     }
     if (o.tenant.size() > max_name_length) {
         ec = errc::invalid_name;
-        return false;
+        return wait_result::failed;
     }
     if (o.ttl != duration::zero()) {
         const std::uint32_t ttl = o.ttl == forever ? 0 : layout::ticks_of(o.ttl);
@@ -54,8 +63,14 @@ bool prepare(const semaphore_info& info, const acquire_options& o, core::descrip
         }
     }
     what.label = o.label.substr(0, max_label_length);
-    what.tenant = core::tenant_id(home, o.tenant, ec);
-    return !ec;
+    const bool entered = core::lock_or_stop(lock_deadline(how, until), o.stop, [&](os::instant next) {
+        ec.clear();
+        what.tenant = core::tenant_id(home, o.tenant, next, ec);
+        return ec != errc::timed_out;
+    });
+    if (entered) return ec ? wait_result::failed : wait_result::granted;
+    ec.clear();
+    return o.stop.stop_requested() ? wait_result::cancelled : wait_result::timed_out;
 }
 
 // What expired or died may stand in the way of a caller who will not wait.
@@ -70,8 +85,6 @@ core::swept sweep_if_worthwhile(const semaphore_info& info, std::uint64_t identi
 auto subject_of(const semaphore& s) {
     return [&s] { return "semaphore '" + s.name() + "'"; };
 }
-
-enum class patience : std::uint8_t { none, bounded, endless };
 
 // What `make` makes is made where it is wanted: inside an optional, too, nothing is moved.
 template <class Make>
@@ -115,7 +128,7 @@ struct in_place {
     const core::wait_request request{.permits = static_cast<std::uint32_t>(options.permits),
                                      .what = what,
                                      .until = will_wait ? until : os::instant{},
-                                     .lock_until = will_wait ? until : os::now() + brief,
+                                     .lock_until = lock_deadline(how, until),
                                      .stop = options.stop};
     for (;;) {
         const wait_result outcome = core::wait_in_queue(*info.home, info.index, identity, request, record, ec);
@@ -135,8 +148,10 @@ wait_result take(const semaphore_info* handle, const acquire_options& options, p
     const std::uint64_t identity = info.home->join(ec);
     if (identity == 0) return wait_result::failed;
     core::description what{.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}};
-    if (unusual(options) && !prepare(info, options, what, ec)) [[unlikely]]
-        return wait_result::failed;
+    if (unusual(options)) [[unlikely]] {
+        const wait_result prepared = prepare(info, options, how, until, what, ec);
+        if (prepared != wait_result::granted) return prepared;
+    }
     fast_result fast = fast_result::must_queue;
     if (options.permits == 1) {
         fast = core::try_fast(info, identity, what, record);

@@ -202,7 +202,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     node.until_ns.store(static_cast<std::uint64_t>(given_up.time_since_epoch().count()), relaxed);
 
     bool full = false;
-    const bool locked = under_lock(home, index, identity, request.lock_until, [&](wait_queue& queue) {
+    const auto join_queue = [&](wait_queue& queue) {
         os::kill_point("wait.locked");
         if (info.max_waiters != 0 && queue.waiting() >= info.max_waiters) {
             full = true;
@@ -210,12 +210,16 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         }
         queue.enqueue(mine.index(), mine.word());
         queue.dispatch();
+    };
+    const bool locked = lock_or_stop(request.lock_until, request.stop, [&](os::instant until) {
+        return under_lock(home, index, identity, until, join_queue);
     });
     const bool polled = request.until <= enqueued;  // no wait, so no time-out to count
-    if (!locked) {
-        if (!polled) block.timed_out.fetch_add(1, relaxed);
-        return wait_result::timed_out;
-    }
+    const auto gone = [&](wait_result how) {
+        if (!polled) (how == wait_result::cancelled ? block.cancelled : block.timed_out).fetch_add(1, relaxed);
+        return how;
+    };
+    if (!locked) return gone(request.stop.stop_requested() ? wait_result::cancelled : wait_result::timed_out);
     if (full) {
         ec = errc::too_many_waiters;
         return wait_result::failed;
@@ -245,14 +249,13 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     switch (end) {
         case node_state::granted: os::kill_point("wait.granted"); break;
         case node_state::abandoned: {
-            if (!polled) (left == wait_result::cancelled ? block.cancelled : block.timed_out).fetch_add(1, relaxed);
             // Out of the links, and whoever stood behind is served. If the lock is taken, its owner does it for us.
             const bool done = under_lock(home, index, identity, at_once, [&](wait_queue& queue) {
                 queue.remove_abandoned(mine.index(), mine.word().as(node_state::abandoned));
                 queue.dispatch();
             });
             if (!done) request_dispatch(home, index, identity);
-            return left;
+            return gone(left);
         }
         case node_state::refused:  // the semaphore has shrunk below what was asked for
             ec = errc::invalid_argument;

@@ -71,10 +71,21 @@ registry& the_registry() {
 #if SHMSEM_TESTING
         os::testing::on_clock_change(look_at_the_clock_again);
 #endif
+        (void)boost::this_thread::interruption_enabled();  // what Boost makes at first use it makes here, too
         return fresh;
     }();
     return *r;
 }
+
+// Before main(): a child that is forked while another thread makes it would find the static closed for ever.
+[[maybe_unused]] const bool made_early = []() noexcept {
+    try {
+        (void)the_registry();
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;  // attach() will say so
+    }
+}();
 
 }  // namespace
 
@@ -119,14 +130,15 @@ std::uint64_t attachment::join(std::error_code& ec) noexcept {
     const wiped_lock lock(member_.page().joining);
     if (const std::uint64_t mine = identity()) return mine;
     try {
+        core::keeper* const inherited = core::attachment::keeper();
+        auto fresh = std::make_unique<core::keeper>(*this, inherited);
         // Before it starts: as soon as it is a member, other threads of ours use it.
-        keepers_.push_back(std::make_unique<core::keeper>(*this));
-        keeper_.store(keepers_.back().get(), std::memory_order_release);
-        if ((ec = keepers_.back()->start())) {
-            keeper_.store(nullptr, std::memory_order_release);
-            keepers_.pop_back();
+        keeper_.store(fresh.get(), std::memory_order_release);
+        if ((ec = fresh->start())) {
+            keeper_.store(inherited, std::memory_order_release);
             return 0;
         }
+        (void)fresh.release();  // until detach()
     } catch (const std::bad_alloc&) {
         ec = std::make_error_code(std::errc::not_enough_memory);
         return 0;
@@ -213,10 +225,10 @@ void attachment::wake_our_waiters() noexcept {
 
 void attachment::detach() noexcept {
     if (identity() != 0) {
-        keeper()->stop();
-        keepers_.pop_back();
+        const std::unique_ptr<core::keeper> ours(keeper());
+        ours->stop();
+        keeper_.store(ours->inherited(), std::memory_order_release);
     }
-    keeper_.store(nullptr);
     mapping_.region = {};
 }
 

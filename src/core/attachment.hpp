@@ -100,9 +100,8 @@ class attachment {
     std::uint32_t info_count_ = 0;
     std::vector<std::unique_ptr<semaphore_info[]>> outgrown_;  // leases that outlived their segment may still look there
     std::atomic<std::uint32_t> shortest_ttl_{0};
+    // One word, so that a fork finds it whole. That of a process that we were forked from is left alone: its thread is not here.
     std::atomic<core::keeper*> keeper_{nullptr};
-    // Beside our own, those of the processes that we were forked from: their threads are not here, their memory is left alone.
-    std::vector<std::unique_ptr<core::keeper>> keepers_;
 };
 
 /// The attachment of a mapped segment: the existing one of this process if it maps the same file, else a new one.

@@ -129,11 +129,11 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
 }
 
 template <class Body>
-bool in_directory(attachment& home, std::error_code& ec, Body&& body) noexcept {
+bool in_directory(attachment& home, os::instant until, std::error_code& ec, Body&& body) noexcept {
     const std::uint64_t identity = home.join(ec);
     if (identity == 0) return false;
     robust::robust_lock lock(home.member(), identity, home.view().header().directory_lock);
-    const auto got = lock.lock(os::after(os::now(), patience));
+    const auto got = lock.lock(until);
     if (got == robust::lock_result::timed_out) {
         ec = errc::timed_out;
         return false;
@@ -175,7 +175,7 @@ std::uint32_t find_or_make_semaphore(attachment& home, std::string_view name, co
     made = false;
     std::uint32_t index = look_up(home, name);
     if (index == layout::none) {
-        const bool entered = in_directory(home, ec, [&] {
+        const bool entered = in_directory(home, os::after(os::now(), patience), ec, [&] {
             index = look_up(home, name);  // somebody else may have been faster
             if (index != layout::none) return;
             index = make(home, name, plan, ec);
@@ -192,14 +192,14 @@ std::uint32_t find_or_make_semaphore(attachment& home, std::string_view name, co
 
 void remove_semaphore(attachment& home, std::uint32_t index, std::uint32_t generation) noexcept {
     std::error_code ignored;
-    in_directory(home, ignored, [&] {
+    in_directory(home, os::after(os::now(), patience), ignored, [&] {
         layout::semaphore_block& block = home.view().semaphore(index);
         if (block.generation.load(relaxed) != generation || block.kind.load(relaxed) == 0) return;
         block.state.store(raw(directory_state::free), std::memory_order_release);
     });
 }
 
-std::uint32_t tenant_id(attachment& home, std::string_view name, std::error_code& ec) noexcept {
+std::uint32_t tenant_id(attachment& home, std::string_view name, os::instant until, std::error_code& ec) noexcept {
     if (name.empty()) return 0;
     const std::uint32_t limit = home.view().sizes().tenants;
     const auto find = [&]() noexcept -> std::uint32_t {
@@ -213,7 +213,7 @@ std::uint32_t tenant_id(attachment& home, std::string_view name, std::error_code
     };
     std::uint32_t id = find();
     if (id != 0) return id;
-    in_directory(home, ec, [&] {
+    in_directory(home, until, ec, [&] {
         if ((id = find()) != 0) return;
         std::uint32_t i = 0;
         while (i < limit && home.view().tenant(i).state.load(relaxed) != raw(directory_state::free)) ++i;

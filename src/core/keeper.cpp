@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <climits>
+#include <cstdlib>
 
 #include "core/leases.hpp"
 #include "core/reaper.hpp"
@@ -27,6 +29,8 @@ constexpr os::nanoseconds backstop{5'000'000'000};          // while a thread of
 constexpr os::nanoseconds unsigned_lives{50'000'000};       // how often lives are looked at that the kernel does not sign
 constexpr os::nanoseconds unfinished_cleaning{50'000'000};  // how soon a lock whose owner is stopped is tried again
 constexpr os::nanoseconds patience{2'000'000};  // with such locks in one round: our own leases have to be renewed
+
+thread_local constinit bool on_background_thread = false;
 
 // All signals stay with the application's threads.
 class signals_blocked {
@@ -77,6 +81,7 @@ void keeper::poke() noexcept { home_.poke_keeper(); }
 
 void keeper::run() noexcept {
     ::prctl(PR_SET_NAME, "shmsem");
+    on_background_thread = true;
     robust::membership& member = home_.member();
     const auto clean = [this](layout::process_index p, layout::entry_word ours, std::uint64_t identity) {
         return take_back_all(home_, p, ours, identity, os::after(os::now(), patience)).complete;
@@ -101,8 +106,8 @@ void keeper::run() noexcept {
         if (may_sleep_) sleep(mail, until);
     }
 
-    member.leave(me);
-    const auto dying = member.entry(me);
+    (void)tell_of_losses(os::now());  // what was lost since the last round, we would not be asked to stop with leases left
+    const auto dying = member.leave(me);
     // Nothing is held, or we would not be asked to stop. Dying here, or with anything left after all, somebody else reaps us.
     if (dying.state == entry_state::dying && home_.held_by(me) == 0) member.free_entry(me, dying);
 }
@@ -271,13 +276,18 @@ std::uint32_t keeper::watch(const lease_record& lease, std::uint32_t id, std::fu
 }
 
 void keeper::forget(std::uint32_t id) noexcept {
-    const std::lock_guard guard(watched_lock_);
-    watched_.erase(id);
+    decltype(watched_)::node_type gone;  // what it calls may own the last handle, and so us: it goes last, outside the lock
+    {
+        const std::lock_guard guard(watched_lock_);
+        gone = watched_.extract(id);
+    }
+    // Background threads, of whatever segment, wait for nobody: else two that release each other's leases would wait for ever.
+    if (!on_background_thread) running_.wait(id);
 }
 
 // @return the earliest deadline of a watched lease
 os::instant keeper::tell_of_losses(os::instant now) noexcept {
-    const std::lock_guard guard(watched_lock_);
+    std::unique_lock guard(watched_lock_);
     os::instant next = os::never;
     for (auto it = watched_.begin(); it != watched_.end();) {
         const os::instant deadline = expiry(it->second.lease);
@@ -286,12 +296,18 @@ os::instant keeper::tell_of_losses(os::instant now) noexcept {
             ++it;
             continue;
         }
-        const auto lost = std::move(it->second.lost);
-        const std::uint32_t id = it->first;
-        watched_.erase(it);
-        home_.member().take_stamp_away();      // while they run we renew nothing
-        for (const auto& call : lost) call();  // may forget others
+        auto lost = watched_.extract(it);
+        const std::uint32_t id = lost.key();
+        running_.store(id);
+        guard.unlock();                    // they may wait for threads that watch and forget other leases
+        home_.member().take_stamp_away();  // while they run we renew nothing
+        for (const auto& call : lost.mapped().lost) call();
+        if (home_.identity() != identity_) ::_exit(EXIT_FAILURE);  // a child forked there, which has no background thread
         home_.member().give_stamp_back();
+        lost = {};
+        running_.store(0);
+        running_.notify_all();
+        guard.lock();
         it = watched_.upper_bound(id);
     }
     return next;

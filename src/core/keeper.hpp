@@ -21,7 +21,8 @@ namespace shmsem::core {
 /// for it, and calls those who want to know of a lost lease. It sleeps on futexes in between.
 class keeper {
    public:
-    explicit keeper(attachment& home) : home_(home) {}
+    /// @param inherited  that of the process which we were forked from, if any; kept for leak checkers' sake
+    keeper(attachment& home, keeper* inherited) : home_(home), inherited_(inherited) {}
     ~keeper();
     keeper(const keeper&) = delete;
     keeper& operator=(const keeper&) = delete;
@@ -38,7 +39,9 @@ class keeper {
     /// @param id  0, or what an earlier call for the same lease gave
     /// @return an id to forget it by
     std::uint32_t watch(const lease_record& lease, std::uint32_t id, std::function<void()> lost);
-    /// After this no `lost` of it is running, unless it is what calls, and will not be called.
+    [[nodiscard]] keeper* inherited() const noexcept { return inherited_; }
+
+    /// After this no `lost` of it will be called, nor is one running; but one may be when a background thread is what calls.
     void forget(std::uint32_t id) noexcept;
 
    private:
@@ -59,6 +62,7 @@ class keeper {
     void sleep(std::uint32_t mail, os::instant until) noexcept;
 
     attachment& home_;
+    keeper* inherited_;
     std::uint64_t identity_ = 0;
     std::atomic<bool> stopping_{false};
     std::atomic<int> started_{0};  // 1: member, 2: failed
@@ -66,9 +70,10 @@ class keeper {
     std::vector<os::waited_word> words_;
     std::bitset<layout::max_processes> in_our_way_;  // those who hold what our threads wait for
     bool may_sleep_ = true;
-    std::recursive_mutex watched_lock_;
+    std::mutex watched_lock_;
     std::map<std::uint32_t, watched_lease> watched_;
     std::uint32_t last_id_ = 0;
+    std::atomic<std::uint32_t> running_{0};  // the watched lease whose `lost` are being called
     boost::thread thread_;
 };
 

@@ -133,9 +133,14 @@ void tell_of_open_slot(const semaphore_info& info, std::uint32_t seat, std::uint
 }
 
 void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::uint32_t weight) noexcept {
+    constexpr std::uint32_t nearly_full = 1U << 31;
     const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(value.count() / 1000, 0));
     const auto bucket = us < 2 ? 0U : static_cast<std::uint32_t>(std::bit_width(us)) - 1;
-    h[std::min<std::size_t>(bucket, h.size() - 1)].fetch_add(weight, relaxed);
+    layout::word32& count = h[std::min<std::size_t>(bucket, h.size() - 1)];
+    if (count.fetch_add(weight, relaxed) < nearly_full - weight) [[likely]]
+        return;
+    // All at once, so that the shape stays; two processes that do it together halve it twice, or miss what came in between.
+    for (layout::word32& each : h) each.store(each.load(relaxed) / 2, relaxed);
 }
 
 bool give_back(const semaphore_info& info, const permit& p) noexcept {
@@ -201,6 +206,8 @@ bool renew(lease_record& lease) noexcept {
         for (;;) {
             const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
             if (!seen.same_lease(slot_word::unpack(word)) || !same_token(slot, seen, token)) return false;
+            // Expired is lost, though nobody has taken it back yet: the holder may have been told so.
+            if (!seen.deadline.none() && seen.deadline.reached_by(info.clock.at(os::now()))) return false;
             if (renew_slot(info, slot, seen, true) != renewed::no) {
                 word = slot.word.load(relaxed);
                 return slot_word::unpack(word).same_lease(seen);

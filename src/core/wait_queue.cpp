@@ -30,6 +30,7 @@ bool wait_queue::queued_here(std::uint32_t n) const noexcept {
 // sequentially consistent: one of the two sees the other.                                                                (I4)
 void wait_queue::enqueue(std::uint32_t n, node_word claimed) noexcept {
     layout::node& node = view_.node(n);
+    own_ = n;
     block_.gate.fetch_add(1, std::memory_order_seq_cst);
     const std::uint64_t ticket = block_.next_ticket.load(relaxed) + 1;
     block_.next_ticket.store(ticket, relaxed);
@@ -172,6 +173,7 @@ void wait_queue::purge(layout::process_index p, layout::entry_word dying) noexce
 }
 
 void wait_queue::remember_to_wake(std::uint32_t n) noexcept {
+    if (n == own_) return;
     if (granted_count_ == granted_.size()) {
         view_.node(n).signal.fetch_add(1);
         os::futex_wake(view_.node(n).signal, 1);

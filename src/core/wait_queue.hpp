@@ -23,7 +23,7 @@ class wait_queue {
           hints_(view_, info_.range) {}
 
     [[nodiscard]] std::uint32_t waiting() const noexcept;
-    /// Gives the claimed node the next ticket and its place at the end.
+    /// Gives the calling thread's claimed node the next ticket and its place at the end.
     void enqueue(std::uint32_t node, layout::node_word claimed) noexcept;
     /// Takes an abandoned node of ours out, if nobody has done it yet.
     void remove_abandoned(std::uint32_t node, layout::node_word abandoned) noexcept;
@@ -74,6 +74,7 @@ class wait_queue {
     const semaphore_info& info_;
     std::uint32_t index_;
     hints hints_;
+    std::uint32_t own_ = layout::none;  // the node of the thread that runs this: it need not be woken
     std::array<std::uint32_t, 8> granted_{};
     std::uint32_t granted_count_ = 0;
 };

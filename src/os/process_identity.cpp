@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -43,13 +44,16 @@ std::uint64_t inode_of(const char* path) noexcept {
 
 // Inode numbers of namespaces and the boot id do not change while a process lives, except by unshare().
 std::uint64_t boot_hash() noexcept {
-    static const std::uint64_t hash = [] {
-        std::uint64_t h = 1469598103934665603ULL;  // FNV-1a
-        const file_text text = read_file("/proc/sys/kernel/random/boot_id");
-        for (const char c : text.view()) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-        return text.size == 0 ? 0 : h;
-    }();
-    return hash;
+    static constinit std::atomic<std::uint64_t> known{
+        0};  // no guard, which a child forked meanwhile would find closed for ever
+    std::uint64_t h = known.load(std::memory_order_relaxed);
+    if (h != 0) return h;
+    const file_text text = read_file("/proc/sys/kernel/random/boot_id");
+    if (text.size == 0) return 0;
+    h = 1469598103934665603ULL;  // FNV-1a
+    for (const char c : text.view()) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+    known.store(h, std::memory_order_relaxed);
+    return h;
 }
 
 struct process_stat {

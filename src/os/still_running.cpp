@@ -13,7 +13,13 @@
 
 namespace shmsem::os {
 
-constinit running_word the_running_mark{1};  // no address: equal to no word, until there is a sequence
+namespace {
+// No addresses, so equal to no thread's word.
+constexpr std::uint64_t not_chosen = 1;
+[[maybe_unused]] constexpr std::uint64_t no_mark = 2;
+}  // namespace
+
+constinit running_word the_running_mark{not_chosen};
 constinit running_word never_running{0};
 
 #if defined(RSEQ_SIG)
@@ -57,17 +63,26 @@ std::uint64_t make_mark() noexcept {
     sequence->place.start_ip = address_of(&sequence->nowhere);
     sequence->place.post_commit_offset = 1;
     sequence->place.abort_ip = address_of(&sequence->after_abort);
-    const std::uint64_t mark = address_of(sequence);
-    if (!sleep_clears(mark)) return 0;
-    the_running_mark.store(mark, std::memory_order_relaxed);
-    return mark;
+    return address_of(sequence);
+}
+
+// Whoever comes first publishes. A guarded static would be closed for ever in a child that is forked while it is made.
+std::uint64_t mark_of_this_process() noexcept {
+    std::uint64_t mark = the_running_mark.load(std::memory_order_acquire);
+    if (mark != not_chosen) [[likely]]
+        return mark;
+    const std::uint64_t made = make_mark();
+    const std::uint64_t mine = made != 0 && sleep_clears(made) ? made : no_mark;
+    const bool first = the_running_mark.compare_exchange_strong(mark, mine);
+    if (made != 0 && (!first || mine == no_mark)) ::munmap(reinterpret_cast<void*>(made), sizeof(empty_sequence));
+    return first ? mine : mark;
 }
 
 }  // namespace
 
 const running_word* mark_running() noexcept {
-    static const std::uint64_t mark = make_mark();
-    if (mark == 0 || refused(syscall_kind::rseq)) return &never_running;
+    const std::uint64_t mark = mark_of_this_process();
+    if (mark == no_mark || refused(syscall_kind::rseq)) return &never_running;
     running_word* word = own_word();
     word->store(mark, std::memory_order_relaxed);
     // What is read after this is read after the mark was there: the kernel, on this very processor, sees the program's order.

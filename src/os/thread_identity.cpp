@@ -13,9 +13,17 @@ struct process_page {
 };
 
 process_page& page() noexcept {
-    static process_page* p = static_cast<process_page*>(make_fork_page(sizeof(process_page)));
-    static process_page without_kernel_help;  // then the pid stands for the incarnation, below
-    return p != nullptr ? *p : without_kernel_help;
+    // No guarded static, which a child forked while it is made would find closed for ever: who comes first publishes.
+    static constinit std::atomic<process_page*> known{nullptr};
+    static constinit process_page without_kernel_help{};
+    process_page* seen = known.load(std::memory_order_acquire);
+    if (seen != nullptr) [[likely]]
+        return *seen;
+    void* fresh = make_fork_page(sizeof(process_page));
+    auto* mine = fresh != nullptr ? static_cast<process_page*>(fresh) : &without_kernel_help;
+    if (known.compare_exchange_strong(seen, mine)) return *mine;
+    free_fork_page(fresh, sizeof(process_page));
+    return *seen;
 }
 
 constexpr long usual_futex_offset = -32;  // of the C library on 64-bit machines

@@ -40,13 +40,14 @@ std::uint32_t membership::used() const noexcept {
 }
 
 // join(), on the background thread.    dies after      a survivor sees                   does
-//   1 entry free -> joining            join.claimed    joining, life word 0              frees it after 10 s
-//   2 life word 0 -> tid               -               joining, FUTEX_OWNER_DIED         frees it after 1 s
+//   1 entry free -> joining            join.claimed    joining, life word 0              reaps it after 10 s
+//   2 life word 0 -> tid               -               joining, FUTEX_OWNER_DIED         reaps it after 1 s
 //     (announced to the kernel before, so from this instant our death is signed)
 //   3 list node, facts                 join.life_locked  the same
 //   4 entry joining -> alive  COMMIT   join.alive      alive, FUTEX_OWNER_DIED           reaps it
 // An entry taken over from a dead process is joining, with the next generation, while what the dead one held is taken back: nothing
-// is granted to it, reapers of the old generation let go of it, and locks that name it are free to steal.
+// is granted to it, reapers of the old generation let go of it, and locks that name it are free to steal. Whoever gives it up
+// leaves it dying, never free: a later owner would take for its own what was not taken back yet.
 bool membership::join(std::error_code& ec, const cleaner& clean) noexcept {
     os::process_identity who;
     try {
@@ -110,7 +111,7 @@ bool membership::claim(layout::process_index p, const os::process_identity& who,
         if (!unheld(life) || !e.life.compare_exchange_strong(life, thread.tid())) {
             thread.withdraw();
             std::uint64_t word = mine.pack();
-            e.word.compare_exchange_strong(word, mine.freed().pack());
+            e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack());
             return false;
         }
         // The node lies within the entry for the C library's usual offset; with any other we do without.
@@ -158,21 +159,23 @@ void membership::recycle_stale_claim(layout::process_index p, entry_word seen) n
     if (!stale && !(died && layout::tick_clock::after(seen.claimed, joining_limit / 10).reached_by(clock_.at(os::now()))))
         return;
     std::uint64_t word = seen.pack();
-    view_.process(p).word.compare_exchange_strong(word, seen.freed().pack());
+    view_.process(p).word.compare_exchange_strong(word, seen.as(entry_state::dying).pack());
 }
 
-void membership::leave(layout::process_index me) noexcept {
+entry_word membership::leave(layout::process_index me) noexcept {
     process_entry& e = view_.process(me);
     take_stamp_away();
     page_->identity.store(0, std::memory_order_release);
     std::uint64_t word = e.word.load(std::memory_order_acquire);
-    if (entry_word::unpack(word).state == entry_state::alive) {
-        e.word.compare_exchange_strong(word, entry_word::unpack(word).as(entry_state::dying).pack());
+    entry_word dying{};
+    if (const entry_word mine = entry_word::unpack(word); mine.state == entry_state::alive) {
+        if (e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack())) dying = mine.as(entry_state::dying);
     }
     os::kill_point("leave.marked");
     os::thread_identity::current().delist();
     e.life.store(0);
     os::futex_wake(e.life, INT_MAX);
+    return dying;
 }
 
 life membership::life_of(layout::process_index p) const noexcept {
@@ -186,13 +189,16 @@ life membership::life_of(layout::process_index p) const noexcept {
 
 entry_word membership::mark_if_dead(layout::process_index p) noexcept {
     process_entry& e = view_.process(p);
-    std::uint64_t seen = e.word.load(std::memory_order_acquire);
-    const entry_word w = entry_word::unpack(seen);
+    entry_word w = entry(p);
+    if (w.state == entry_state::joining) {
+        recycle_stale_claim(p, w);
+        w = entry(p);
+    }
     if (w.state == entry_state::dying) return w;
-    if (w.state == entry_state::joining) recycle_stale_claim(p, w);
     if (w.state != entry_state::alive || life_in(e) != life::dead) return {};
     // The entry was this very one when its life was judged: a later owner has another generation, and the CAS fails.
     const entry_word dying = w.as(entry_state::dying);
+    std::uint64_t seen = w.pack();
     if (e.word.compare_exchange_strong(seen, dying.pack())) {
         os::futex_wake(e.life, INT_MAX);  // the kernel woke one watcher; the others are to look as well
         os::kill_point("reap.entry_marked");

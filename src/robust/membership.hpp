@@ -52,7 +52,8 @@ class membership {
     using cleaner = std::function<bool(layout::process_index, layout::entry_word, std::uint64_t)>;
     bool join(std::error_code& ec, const cleaner& clean) noexcept;
     /// Marks the entry dying and lets the life word go; the caller then takes back what it held and frees the entry.
-    void leave(layout::process_index me) noexcept;
+    /// @return the word to free it by, or state free if it was not ours any more
+    layout::entry_word leave(layout::process_index me) noexcept;
 
     /// Entries that may be in use are below this.
     [[nodiscard]] std::uint32_t used() const noexcept;
