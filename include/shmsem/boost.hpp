@@ -8,13 +8,15 @@
 namespace shmsem {
 
 /// An ownerless semaphore under the names of boost::interprocess::interprocess_semaphore and named_semaphore. Header-only, so
-/// that the library itself shows no Boost type.
+/// that the library itself shows no Boost type. Errors, cost and crash behaviour: as ownerless_semaphore; an error is
+/// shmsem::error, not interprocess_exception.
 class interprocess_semaphore {
    public:
-    /// Unnamed: shared with the children that this process forks.
+    /// Unnamed: shared with the children that this process forks. Limits and errors: as counting_semaphore.
     explicit interprocess_semaphore(unsigned initial_count)
         : maker_(detail::this_process()), inner_(detail::make_unnamed(initial_count, INT_MAX)) {}
     /// Of that name in a segment; `initial_count` counts for whoever creates it.
+    /// @throws shmsem::error as segment::ownerless()
     interprocess_semaphore(segment& home, const std::string& name, unsigned initial_count)
         : inner_(home.ownerless(name, {.initial = initial_count})) {}
     ~interprocess_semaphore() {
@@ -23,10 +25,12 @@ class interprocess_semaphore {
     interprocess_semaphore(const interprocess_semaphore&) = delete;
     interprocess_semaphore& operator=(const interprocess_semaphore&) = delete;
 
+    /// @throws shmsem::error errc::overflow beyond INT_MAX
     void post() { inner_.release(); }
     void wait() { inner_.acquire(); }
     bool try_wait() { return inner_.try_acquire(); }
     /// @param abs_time  UTC, as in Boost
+    /// @return false once that time has passed
     bool timed_wait(const boost::posix_time::ptime& abs_time) {
         if (abs_time.is_pos_infinity()) {
             wait();

@@ -7,7 +7,9 @@
 namespace shmsem {
 
 /// Every error that shmsem reports, with the remedy in its message. Expected outcomes (a time-out, "would block", a lost
-/// lease) are return values; these codes stand for arguments that cannot be right and for broken worlds.
+/// lease) are return values; these codes stand for arguments that cannot be right and for broken worlds. Besides these, a
+/// call may report std::errc::not_enough_memory, and an error of the operating system that none of them stands for with a
+/// code of std::system_category().
 enum class errc {
     // what the caller asked for
     invalid_argument = 1,  ///< permits <= 0, ttl <= 0, more permits than the semaphore has, a limit out of range
@@ -49,6 +51,7 @@ enum class errc {
     kernel_unsupported,  ///< the kernel lacks a call that cannot be done without
 };
 
+/// The category of errc, named "shmsem". Common codes compare equal to the conditions of std::errc, such as timed_out.
 SHMSEM_API const std::error_category& error_category() noexcept;
 SHMSEM_API std::error_code make_error_code(errc code) noexcept;
 

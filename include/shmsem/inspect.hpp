@@ -53,8 +53,10 @@ struct holder_info {
     std::string label;
     duration held{};      ///< since it was acquired
     duration ttl_left{};  ///< zero when expired, `forever` without a ttl
-    std::string state;    ///< "held", "granted", "retiring", "retiring-granted"
-    std::string life;     ///< of the holder: "alive", "dead", "unknown"
+    /// "held", "granted", "detached"; in a semaphore that was shrunk also "retiring", "retiring-granted",
+    /// "retiring-detached"
+    std::string state;
+    std::string life;  ///< of the holder: "alive", "dead", "unknown"
 };
 
 struct waiter_info {

@@ -59,19 +59,25 @@ class SHMSEM_API lease {
     /// Gives the permits back.
     /// @return true when they were still ours; false when the lease was lost (then nobody else's permit is touched),
     ///         already released, or inherited through fork
-    /// @cost   uncontended: one CAS, no system call
+    /// @cost   uncontended: one CAS for each permit, no system call; else also the grants and wake-ups of those who wait. It
+    ///         does not wait for the queue's lock; after on_lost() it waits for callbacks that are running
     /// @crash  killed at any instruction: the permits are either released, or held and reaped with the process (I2)
     bool release() noexcept;
     /// As release(), with errc::lease_lost in `ec` when it was lost or inherited; a second call is no error.
     void release(std::error_code& ec) noexcept;
 
     /// Restarts the ttl, within max_hold.
-    /// @return false when the lease is lost or its deadline has passed; then nothing was changed
+    /// @return false when the lease is lost, empty or inherited, or its deadline has passed; of several permits, when one of them is lost: then the
+    ///         others are released. Nobody else's permit is touched
+    /// @cost   a look at the clock and one CAS for each permit, no system call
+    /// @crash  each permit has its old deadline or the new one
     bool renew() noexcept;
+    /// As renew(), with errc::lease_lost in `ec` where that returns false.
     void renew(std::error_code& ec) noexcept;
 
     /// True while the permits are ours and their deadline has not passed. The answer may be out of date when it arrives:
-    /// resources that must not be touched by a late holder check token().
+    /// resources that must not be touched by a late holder check token(). False when empty or inherited. This and the next
+    /// two cost one load for each permit and a look at the clock.
     [[nodiscard]] bool valid() const noexcept;
 
     /// Time until the lease expires unless renewed; zero when lost or expired, `forever` without a ttl.
@@ -91,16 +97,24 @@ class SHMSEM_API lease {
     [[nodiscard]] std::uint64_t ticket() const noexcept { return record_.ticket; }
 
     /// Calls `callback` once, from the background thread, when the lease is found to be lost or expired. It must neither
-    /// throw, block for long, nor call exec.
-    /// @throws shmsem::error errc::lease_lost when it is lost already
+    /// throw, block for long, nor call exec; leases are not renewed meanwhile. A child that it forks must not return from it.
+    /// A release or detach() forgets it, and waits until it has ended if it is running, so do that without a lock that
+    /// the callback takes (as with std::stop_callback); in another lease's callback it does not wait.
+    /// @throws shmsem::error errc::lease_lost when it is lost already, or inherited through fork; errc::invalid_argument
+    ///         when it is empty
+    /// @cost   a lock of this process, and a wake-up of the background thread
+    /// @crash  the callback ends with the process; a forked child's copy has none
     void on_lost(std::function<void()> callback);
     void on_lost(std::function<void()> callback, std::error_code& ec) noexcept;
     /// A token whose stop is requested when the lease is lost.
+    /// Of a lease that is lost, empty or inherited: it is requested already. Costs as on_lost(); no errors.
     [[nodiscard]] std::stop_token lost_token();
 
     /// Empties this object without releasing. The permits stay with this process until adopt() is called, here or in a
-    /// forked child; until then nobody renews them, so they live on their ttl, and on this process. Of a lost lease: nothing
-    /// (permits == 0).
+    /// forked child; until then nobody renews them, so they live on their ttl, and on this process. Of a lost, empty or
+    /// inherited lease: nothing (permits == 0).
+    /// @cost   one CAS for each permit, and with renewal::automatic a last renewal
+    /// @crash  killed at any instruction: all permits are still this process's, and reaped with it (I2)
     [[nodiscard]] detached_lease detach() noexcept;
 
     void swap(lease& other) noexcept { std::swap(record_, other.record_); }

@@ -10,6 +10,7 @@
 
 namespace shmsem {
 
+/// As in semaphore_options.
 struct mutex_options {
     duration ttl = std::chrono::seconds{30};
     shmsem::renewal renewal = shmsem::renewal::automatic;
@@ -17,16 +18,26 @@ struct mutex_options {
 };
 
 /// A semaphore of one permit with the shape of std::timed_mutex (Lockable, TimedLockable): works with std::unique_lock,
-/// std::scoped_lock and boost::unique_lock. Fair, and free again when its holder dies. Not recursive.
+/// std::scoped_lock and boost::unique_lock. Fair, and free again when its holder dies (I5). Not recursive: a thread that
+/// locks twice waits for itself. A hold is the thread's that locked; all threads may use one object. A forked child may go
+/// on using it, and holds nothing of its parent's (I7). The semaphore lasts as long as the segment.
+///
+/// Cost and crash behaviour: as semaphore::acquire() and lease::release().
 class SHMSEM_API mutex {
    public:
+    /// @throws shmsem::error as segment::semaphore(); an existing one must have these options, one permit and order::fifo
     mutex(segment& home, const std::string& name, const mutex_options& options = {});
     mutex(const mutex&) = delete;
     mutex& operator=(const mutex&) = delete;
     ~mutex();
 
+    /// @throws shmsem::error errc::too_many_waiters, errc::too_many_processes, errc::thread_failed, errc::read_only,
+    ///         errc::segment_corrupt; so do the try_ forms
     void lock();
+    /// @return true when it is ours; false when that would need waiting, as semaphore::try_acquire()
     [[nodiscard]] bool try_lock();
+    /// This and the next wait until that time at most; if it has passed, as try_lock().
+    /// @return true when it is ours, false once the time has passed
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) {
         return lock_until(std::chrono::steady_clock::now() + detail::bounded(timeout));
@@ -35,7 +46,7 @@ class SHMSEM_API mutex {
     [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when) {
         return detail::until(when, [this](deadline d) { return lock_until(d); });
     }
-    /// Unlocks when the calling thread still has it; after a lost lease it does nothing.
+    /// Unlocks when the calling thread still has it; after a lost lease, or without a lock, it does nothing.
     void unlock() noexcept;
 
     /// True while the calling thread holds it and the lease has not been lost.

@@ -31,7 +31,19 @@ struct ownerless_options {
 };
 
 /// The semaphore of POSIX: a count that anybody may raise, without owners, ttl or reaping; first come first served. Get one
-/// from segment::ownerless(). A unit handed to a waiter that dies before taking it goes to the next one.
+/// from segment::ownerless(). A unit handed to a waiter that dies before taking it goes to the next one. Copyable handle;
+/// all members are thread-safe, and a forked child may go on using it.
+///
+/// acquire() takes one unit and waits as long as it takes; try_acquire() does not wait; try_acquire_until() waits until
+/// `when` (absolute, monotonic clock) at most, try_acquire_for() for `timeout` (nanoseconds) at most. None overtakes a
+/// waiter.
+/// - Result: the try_ forms return true with the unit; false without, also when a stop was requested first.
+/// - Errors: errc::read_only, and errc::invalid_argument of an empty handle. A call that has to wait can also give
+///   errc::too_many_waiters, errc::too_many_processes, errc::thread_failed and errc::segment_corrupt.
+/// - Cost: one CAS, no system call, when nobody waits and the count is above zero. The first wait of a process, or its first
+///   release to somebody who waits, attaches it to the segment, see there.
+/// - Crash: who dies while waiting loses its place (I4). A unit that was taken stays taken until somebody releases one. A
+///   process that is stopped inside the queue's lock holds up a wait until its deadline, and a stop is not seen meanwhile.
 class SHMSEM_API ownerless_semaphore {
    public:
     ownerless_semaphore() noexcept = default;
@@ -48,13 +60,18 @@ class SHMSEM_API ownerless_semaphore {
     [[nodiscard]] bool try_acquire_for(duration timeout, std::stop_token stop = {});
     [[nodiscard]] bool try_acquire_for(duration timeout, std::stop_token stop, std::error_code& ec) noexcept;
 
-    /// Adds n >= 0 units. @throws shmsem::error errc::overflow (then nothing was added), errc::invalid_argument
+    /// Adds n >= 0 units, and serves those who wait.
+    /// @throws shmsem::error errc::overflow (then nothing was added), errc::invalid_argument, errc::read_only
+    /// @cost   one CAS; with waiters also their grants and wake-ups. It does not wait for the queue's lock
+    /// @crash  all units are added, or none; waiters that the caller did not come to serve are served within 5 s, by the
+    ///         background thread of their own process
     void release(std::int64_t n = 1);
     void release(std::int64_t n, std::error_code& ec) noexcept;
 
-    /// The count at this instant.
+    /// The count at this instant; 0 for an empty handle.
     [[nodiscard]] std::int64_t value() const noexcept;
     [[nodiscard]] std::string name() const;
+    /// What inspect.hpp describes, without locks; empty for an empty handle.
     [[nodiscard]] semaphore_stats stats() const;
     [[nodiscard]] semaphore_snapshot inspect() const;
 
@@ -75,9 +92,14 @@ SHMSEM_API std::uint64_t this_process() noexcept;
 }  // namespace detail
 
 /// std::counting_semaphore, first come first served, and shared with forked children; a second constructor gives it a name
-/// in a segment, so that unrelated processes can use it. Code written against std compiles and behaves unchanged.
+/// in a segment, so that unrelated processes can use it. Code written against std compiles and behaves as before, but:
+/// - The constructor is not constexpr, and may throw what segment::ownerless() does. A process and the children that it
+///   forks have room for 4096 unnamed ones together (errc::too_many_semaphores); one whose maker is killed stays.
+/// - LeastMaxValue is at most INT_MAX.
+/// - What std leaves undefined is an error: a release beyond max() errc::overflow, an initial count out of range
+///   errc::invalid_argument.
 ///
-/// A process and the children that it forks have room for 4096 unnamed ones together; one whose maker is killed stays.
+/// Errors, cost and crash behaviour: as ownerless_semaphore, but that try_acquire() answers false where there is an error.
 template <std::ptrdiff_t LeastMaxValue = INT_MAX>
 class counting_semaphore {
     static_assert(LeastMaxValue >= 0 && LeastMaxValue <= INT_MAX);

@@ -20,6 +20,9 @@ enum class [[nodiscard]] previous_owner : std::uint8_t{left, died};
 /// When a holder dies the next lock() succeeds at once and answers `died`; so does every later one until somebody calls
 /// mark_consistent(). It never becomes unusable. Do not copy, and do not put it in memory that hostile processes write: it
 /// holds pointers that the C library follows.
+///
+/// An error of pthread_mutex_lock(3p) and the like is shmsem::error with a code of std::system_category(). Uncontended it
+/// makes no system call. Not recursive.
 class SHMSEM_API robust_mutex {
    public:
     robust_mutex();
@@ -27,7 +30,10 @@ class SHMSEM_API robust_mutex {
     robust_mutex(const robust_mutex&) = delete;
     robust_mutex& operator=(const robust_mutex&) = delete;
 
+    /// Waits as long as it takes.
     previous_owner lock();
+    /// Does not wait; the next three wait until that time at most. @return true when it is ours: owner_died() says what it
+    /// found
     [[nodiscard]] bool try_lock();
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) {
@@ -37,10 +43,12 @@ class SHMSEM_API robust_mutex {
     [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when) {
         return detail::until(when, [this](deadline d) { return lock_until(d); });
     }
+    /// By the thread that locked it.
     void unlock() noexcept;
 
     /// While held: true when a holder died and nobody has declared the data consistent since.
     [[nodiscard]] bool owner_died() const noexcept { return inconsistent_.load(std::memory_order_relaxed) != 0; }
+    /// While held: what it protects is in order again.
     void mark_consistent() noexcept { inconsistent_.store(0, std::memory_order_relaxed); }
 
    private:

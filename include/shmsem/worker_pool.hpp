@@ -85,6 +85,7 @@ class SHMSEM_API worker_pool {
     void start();
     /// Reaps and restarts what ended; waits at most `timeout` for something to happen, which may also be a signal handler or
     /// drain(). A restart for which fork fails counts as one more life that failed at once.
+    /// @param timeout  nanoseconds; 0 or less: does not sleep
     /// @return false once no worker runs and none is to be restarted
     bool poll(duration timeout);
     /// start() if needed, then poll() until the end, with SIGTERM and SIGINT handled (see handle_signals) and unblocked in this
@@ -99,6 +100,7 @@ class SHMSEM_API worker_pool {
     /// The pid of a running worker, 0 if that index does not run now. It stays the worker's until the next call of poll(),
     /// run() or stop(), so it is safe to signal.
     [[nodiscard]] pid_t pid(int index) const noexcept;
+    /// How many workers run, and how many restarts there were, as of the last start(), poll(), run() or stop().
     [[nodiscard]] int running() const noexcept;
     [[nodiscard]] std::uint64_t restarts() const noexcept;
     /// Every life that has ended so far, in order.

@@ -11,7 +11,7 @@
 #include "shmsem/ownerless.hpp"
 #include "support/shmsem_test.hpp"
 
-// "Code written against std compiles and behaves unchanged": each test body runs on both, word for word.
+// Code written against std behaves as before, but for what the header names: each test body runs on both, word for word.
 
 namespace shmsem::test {
 namespace {

@@ -106,15 +106,23 @@ TEST_F(Ownerless, TakesItsInitialCountFromItsCreatorOnly) {
     EXPECT_EQ(three.value(), 2);
 }
 
-TEST_F(Ownerless, WithAnotherMaximumIsAdoptedUnlessThatIsNotWanted) {
-    auto first = home->ownerless("m", {.max = 37});
-    EXPECT_TRUE(home->ownerless("m", {.max = 41}));
+TEST_F(Ownerless, WithAnotherMaximumOrRoomForWaitersIsAMismatchUnlessAdopted) {
+    auto first = home->ownerless("m", {.max = 37, .max_waiters = 3});
+    EXPECT_TRUE(home->ownerless("m", {.initial = 5, .max = 37, .max_waiters = 3})) << "initial is the creator's";
+    EXPECT_TRUE(home->ownerless("m", {.max = 41, .if_different = if_different::adopt}));
     const auto words = expect_both(
-        errc::semaphore_mismatch, [&] { (void)home->ownerless("m", {.max = 41, .if_different = if_different::fail}); },
-        [&](std::error_code& ec) { (void)home->ownerless("m", {.max = 41, .if_different = if_different::fail}, ec); });
-    EXPECT_NE(without(words, home.name()).find("37"), std::string::npos) << words;
-    EXPECT_NE(without(words, home.name()).find("41"), std::string::npos) << words;
-    EXPECT_EQ(code_from([&](auto& ec) { home->ownerless("m", {}).release(38, ec); }), errc::overflow);
+        errc::semaphore_mismatch, [&] { (void)home->ownerless("m", {.max = 41}); },
+        [&](std::error_code& ec) { (void)home->ownerless("m", {.max = 41}, ec); });
+    for (const char* value : {"37", "41", "3", "0"})
+        EXPECT_NE(without(words, home.name()).find(value), std::string::npos) << value << " in: " << words;
+    auto adopted = home->ownerless("m", {.if_different = if_different::adopt});
+    EXPECT_EQ(code_from([&](auto& ec) { adopted.release(38, ec); }), errc::overflow);
+}
+
+TEST_F(Ownerless, HasNothingToResize) {
+    expect_both(
+        errc::invalid_argument, [&] { (void)home->ownerless("r", {.if_different = if_different::resize}); },
+        [&](std::error_code& ec) { (void)home->ownerless("r", {.if_different = if_different::resize}, ec); });
 }
 
 TEST_F(Ownerless, WaitsUntilSomebodyReleases) {

@@ -40,7 +40,7 @@ TEST_F(Segment, HasTheLimitsItWasCreatedWith) {
     EXPECT_NE(small_limits, limits{});
 }
 
-TEST_F(Segment, TakesAFewMebibytesByDefault) {
+TEST_F(Segment, ReservesBetween256KibAnd8MibByDefault) {
     const segment made = segment::create(wanted.name());
     struct stat facts {};
     ASSERT_EQ(::stat(wanted.path().c_str(), &facts), 0);
