@@ -43,7 +43,7 @@ struct ownerless_options {
 /// - Cost: one CAS, no system call, when nobody waits and the count is above zero. The first wait of a process, or its first
 ///   release to somebody who waits, attaches it to the segment, see there.
 /// - Crash: who dies while waiting loses its place (I4). A unit that was taken stays taken until somebody releases one. A
-///   process that is stopped inside the queue's lock holds up a wait until its deadline, and a stop is not seen meanwhile.
+///   process that is stopped inside the queue's lock holds up a wait, until its deadline or a stop.
 class SHMSEM_API ownerless_semaphore {
    public:
     ownerless_semaphore() noexcept = default;

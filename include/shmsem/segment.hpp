@@ -77,11 +77,11 @@ class SHMSEM_API segment {
     /// @crash  the name is there or gone
     static bool remove(const std::string& name);
     static bool remove(const std::string& name, std::error_code& ec) noexcept;
-    /// Only if no process is attached: errc::segment_in_use otherwise. One that has it open without being attached, see
-    /// above, does not count.
+    /// Only if nobody uses it: errc::segment_in_use otherwise. Users are the processes that are attached, see above, and those
+    /// that have it open as far as this one may see (/proc: its own user's, as root all, in its pid namespace).
     /// @throws shmsem::error also those of remove(); errc::segment_version, errc::segment_abi and errc::foreign_clock, since
     ///         then it cannot be told who is attached
-    /// @cost   one system call for each process that it has room for
+    /// @cost   milliseconds: a look at each process that it has room for, and at /proc
     static bool remove_if_unused(const std::string& name);
     static bool remove_if_unused(const std::string& name, std::error_code& ec) noexcept;
 

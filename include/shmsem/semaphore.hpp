@@ -33,11 +33,10 @@ class SHMSEM_API semaphore {
     /// @throws shmsem::error: errc::cancelled when options.stop was requested first; errc::invalid_argument (permits, ttl),
     ///         also when the semaphore shrank below options.permits meanwhile; errc::invalid_name (tenant);
     ///         errc::too_many_tenants, errc::too_many_waiters, errc::too_many_processes, errc::thread_failed,
-    ///         errc::read_only, errc::segment_corrupt; errc::timed_out for a new tenant, when a process was stopped inside
-    ///         the directory's lock for 10 s
-    /// @cost   uncontended, one permit: one CAS, no system call; several: the queue's lock and one system call
+    ///         errc::read_only, errc::segment_corrupt
+    /// @cost   uncontended, one permit: one CAS; several: the queue's lock; no system call
     /// @crash  if the caller dies while waiting its place vanishes (I4); while holding, I5. A process that is stopped inside
-    ///         the queue's lock holds up who has to queue, and options.stop is not seen meanwhile
+    ///         the queue's lock holds up who has to queue, until the deadline or a stop
     [[nodiscard]] lease acquire();
     [[nodiscard]] lease acquire(const acquire_options& options);
     [[nodiscard]] lease acquire(const acquire_options& options, std::error_code& ec) noexcept;

@@ -8,6 +8,7 @@
 #include "core/reaper.hpp"
 #include "core/snapshot.hpp"
 #include "layout/handshake.hpp"
+#include "os/mapped_file.hpp"
 
 namespace shmsem {
 namespace {
@@ -196,7 +197,9 @@ bool remove_file(const std::string& name, bool only_if_unused, std::error_code& 
         // What is no segment is used by nobody; what we merely cannot read may well be.
         const bool nobodys = unreadable == errc::segment_half_made || unreadable == errc::segment_truncated ||
                              unreadable == errc::segment_corrupt || unreadable == errc::segment_foreign;
-        if (attached != 0) ec = errc::segment_in_use;
+        const auto facts = file.stat();
+        // Who has only opened it, or counts in it without ever waiting, is in no table.
+        if (attached != 0 || os::is_mapped_by_somebody(facts.device, facts.inode)) ec = errc::segment_in_use;
         if (unreadable && !nobodys) ec = unreadable == errc::segment_not_found ? std::error_code{} : unreadable;
         if (ec || unreadable == errc::segment_not_found) return false;
     }

@@ -96,6 +96,28 @@ TEST_F(Expiry, IsReportedToTheLateHolderAsLeaseLost) {
     });
 }
 
+TEST_F(Expiry, IsNotUndoneByRenewingThoughNobodyTookThePermit) {
+    in_child([&] {
+        clock_shift time;
+        auto capped = home->semaphore("capped", {.ttl = 30s, .renewal = renewal::manual, .max_hold = 50s});
+        auto wide = home->semaphore("wide", {.permits = 3, .ttl = 30s, .renewal = renewal::manual});
+        lease late = manual.acquire();
+        lease beyond = capped.acquire();
+        lease several = wide.acquire({.permits = 2});
+        time.forward(29s);
+        EXPECT_TRUE(beyond.renew());
+        time.forward(22s);
+        for (lease* each : {&late, &beyond, &several}) {
+            EXPECT_FALSE(each->renew());
+            EXPECT_EQ(code_from([&](auto& ec) { each->renew(ec); }), errc::lease_lost);
+            EXPECT_FALSE(each->valid());
+        }
+        EXPECT_TRUE(manual.try_acquire());
+        EXPECT_TRUE(capped.try_acquire());
+        EXPECT_TRUE(wide.try_acquire({.permits = 3}));
+    });
+}
+
 TEST_F(Expiry, ServesAWaiterWithoutAnybodysHelp) {
     in_child([&] {
         clock_shift time;

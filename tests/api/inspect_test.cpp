@@ -12,6 +12,7 @@
 #include "os/still_running.hpp"
 #include "os/testing.hpp"
 #include "support/clock_shift.hpp"
+#include "support/raw_segment.hpp"
 #include "support/shmsem_test.hpp"
 
 // What a snapshot tells is what is so: who holds, who waits, and what has been counted.
@@ -299,6 +300,21 @@ TEST_F(Inspect, FillsTheHistogramOfHoldsBySamplesThatAddUp) {
         for (int i = 0; i < 6400; ++i) (void)one.acquire();
         EXPECT_EQ(sum(one.stats().hold), 1U + 6400U) << "the first is measured, and one in 256, which counts for 256";
     });
+}
+
+TEST_F(Inspect, HalvesAHistogramBeforeACountComesRound) {
+    auto one = home->semaphore("one");
+    const raw_segment inside(home.name());
+    auto& hold = inside.view().semaphore(1).hold;
+    for (auto& bucket : hold) bucket.store((1U << 31) - 2);
+    for (int i = 0; i < 4; ++i) {
+        (void)one.acquire();
+        std::this_thread::sleep_for(50us);  // so that each is measured
+    }
+    for (const std::uint64_t count : one.stats().hold) {
+        EXPECT_GE(count, (1U << 30) - 2);
+        EXPECT_LE(count, (1U << 30) + 2);
+    }
 }
 
 TEST_F(Inspect, FillsTheHistogramOfHoldsWithEachThatDoesNotFollowAnotherAtOnce) {

@@ -81,6 +81,23 @@ TYPED_TEST(InterprocessSemaphore, WithATimeIsServedByAPostInTime) {
     EXPECT_TRUE(s.timed_wait(pt::ptime(pt::pos_infin)));
 }
 
+TEST(NamedInterprocessSemaphore, WithATimeBeyondAnyClockIsServedByAPost) {
+    watchdog guard{60s};
+    const test_segment home;
+    segment mine = segment::open(home.name());
+    interprocess_semaphore s{mine, "s", 0};
+    for (const pt::ptime never : {pt::ptime(pt::max_date_time), pt::ptime(boost::gregorian::date(2300, 1, 1))}) {
+        auto poster = fork_child([&] {
+            EXPECT_TRUE(queued(mine.ownerless("s", {}), 1));
+            s.post();
+        });
+        EXPECT_TRUE(s.timed_wait(never));
+        EXPECT_EQ(poster.wait_exit(), 0);
+    }
+    EXPECT_FALSE(s.timed_wait(pt::ptime(pt::neg_infin)));
+    EXPECT_FALSE(s.timed_wait(pt::ptime(pt::min_date_time)));
+}
+
 TYPED_TEST(InterprocessSemaphore, TakesStdTimePointsToo) {
     TypeParam s{1};
     const auto end = std::chrono::system_clock::now() + 2ms;

@@ -1,4 +1,8 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cstdlib>
 #include <stop_token>
 #include <thread>
 
@@ -143,6 +147,148 @@ TEST_F(LossNotice, IsRefusedForALeaseThatIsLostAlready) {
         EXPECT_EQ(calls.value(), 0U);
         EXPECT_TRUE(late.lost_token().stop_requested());
     });
+}
+
+TEST_F(LossNotice, IsGivenThoughTheLastHandleGoesAtOnce) {
+    in_child([&] {
+        const test_name name;
+        tally calls;
+        constexpr std::uint32_t times = 100;
+        for (std::uint32_t i = 1; i <= times; ++i) {
+            clock_shift time;
+            segment own = segment::open_or_create(name.name(), small_limits);
+            auto brief = own.semaphore("brief", {.ttl = 30s, .renewal = renewal::manual});
+            own = segment();
+            lease late = brief.acquire();
+            late.on_lost([&] { calls.add(); });
+            time.forward(31s);
+            EXPECT_TRUE(brief.try_acquire()) << "taken back, and given back";
+            brief = semaphore();
+            calls.wait_for(i);
+        }
+        EXPECT_EQ(calls.value(), times);
+    });
+}
+
+TEST_F(LossNotice, MayOwnTheLastHandle) {
+    in_child([&] {
+        for (int i = 0; i < 100; ++i) {
+            clock_shift time;
+            const test_name name;
+            segment own = segment::create(name.name(), small_limits);
+            auto brief = own.semaphore("brief", {.ttl = 30s, .renewal = renewal::manual});
+            own = segment();
+            lease late = brief.acquire();
+            late.on_lost([handle = brief] {});
+            time.forward(31s);
+            EXPECT_TRUE(brief.try_acquire());
+            brief = semaphore();
+            EXPECT_FALSE(late.release()) << "which forgets the notice, if it was not given yet, and the handle with it";
+        }
+    });
+}
+
+TEST_F(LossNotice, ThatWaitsForAThreadDoesNotKeepThatFromReleasingAnotherLease) {
+    in_child([&] {
+        clock_shift time;
+        auto lasting = home->semaphore("lasting", {.ttl = forever});
+        lease lost = manual.acquire();
+        lease kept = lasting.acquire();
+        kept.on_lost([] {});
+        flag called;
+        flag released;
+        lost.on_lost([&] {
+            called.raise();
+            released.wait();
+        });
+        time.forward(31s);
+        called.wait();
+        EXPECT_TRUE(kept.release());
+        released.raise();
+    });
+}
+
+TEST_F(LossNotice, ThatIsBeingGivenIsWaitedForByWhoReleasesThatLease) {
+    in_child([&] {
+        clock_shift time;
+        lease lost = manual.acquire();
+        flag called;
+        flag enough;
+        std::atomic<bool> ended{false};
+        lost.on_lost([&] {
+            called.raise();
+            enough.wait();
+            ended.store(true);
+        });
+        time.forward(31s);
+        called.wait();
+        std::jthread helper([&, releases = ::getpid()] {
+            EXPECT_TRUE(eventually([&] { return sleeps(releases); }));
+            enough.raise();
+        });
+        EXPECT_FALSE(lost.release() && !manual.try_acquire()) << "nobody has taken it back, so it may still be given back";
+        EXPECT_TRUE(ended.load());
+    });
+}
+
+TEST_F(LossNotice, MayReleaseLeasesOfOtherSegmentsWhoseNoticesReleaseItsOwn) {
+    in_child([&] {
+        clock_shift time;
+        const test_segment there;
+        auto elsewhere = segment::open(there.name()).semaphore("elsewhere", {.ttl = 30s, .renewal = renewal::manual});
+        lease here_first = manual.acquire();
+        lease there_first = elsewhere.acquire();
+        auto second = home->semaphore("second", {.ttl = forever});
+        auto other_second = segment::open(there.name()).semaphore("second", {.ttl = forever});
+        lease here_second = second.acquire();
+        lease there_second = other_second.acquire();
+        here_second.on_lost([] {});
+        there_second.on_lost([] {});
+        barrier both(2);
+        tally done;
+        here_first.on_lost([&] {
+            both.arrive_and_wait();
+            EXPECT_TRUE(there_second.release());
+            done.add();
+        });
+        there_first.on_lost([&] {
+            both.arrive_and_wait();
+            EXPECT_TRUE(here_second.release());
+            done.add();
+        });
+        time.forward(31s);
+        done.wait_for(2);
+    });
+}
+
+TEST_F(LossNotice, InAChildThatItForksEndsWithTheCall) {
+    in_child([&] {
+        clock_shift time;
+        lease lost = manual.acquire();
+        const auto later = home->semaphore("later", {.ttl = 40s, .renewal = renewal::manual}).acquire();
+        std::atomic<int> status{-1};
+        tally calls;
+        lost.on_lost([&] {
+            const pid_t forked = ::fork();
+            if (forked == 0) return;
+            int ended = 0;
+            EXPECT_EQ(::waitpid(forked, &ended, 0), forked);
+            status.store(ended);
+            calls.add();
+        });
+        time.forward(31s);
+        calls.wait_for(1);
+        EXPECT_TRUE(WIFEXITED(status.load()) && WEXITSTATUS(status.load()) == EXIT_FAILURE) << status.load();
+        EXPECT_TRUE(later.valid());
+    });
+}
+
+TEST_F(LossNotice, IsRefusedInBothForms) {
+    lease none;
+    expect_both(
+        errc::invalid_argument, [&] { none.on_lost([] {}); }, [&](std::error_code& ec) { none.on_lost([] {}, ec); });
+    lease held = manual.acquire();
+    EXPECT_FALSE(code_from([&](auto& ec) { held.on_lost([] {}, ec); }));
 }
 
 TEST_F(LossNotice, IsGivenWhenMaxHoldEndsAnAutomaticLease) {

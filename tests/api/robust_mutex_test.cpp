@@ -145,7 +145,16 @@ TEST_F(RobustMutex, TimesOutNeverBeforeTheTime) {
         const auto wall = std::chrono::system_clock::now() + 5ms;
         EXPECT_FALSE(lock->try_lock_until(wall));
         EXPECT_GE(std::chrono::system_clock::now(), wall);
+        EXPECT_FALSE(lock->try_lock_for(std::chrono::duration<double>(0.002)));
+        EXPECT_FALSE(lock->try_lock_for(std::chrono::hours::min()));
+        EXPECT_FALSE(lock->try_lock_until(clock::time_point::min()));
+        EXPECT_FALSE(lock->try_lock_until(std::chrono::system_clock::time_point::min()));
+        EXPECT_FALSE(lock->try_lock_until(std::chrono::file_clock::now()));
     }).join();
+    lock->unlock();
+    EXPECT_TRUE(lock->try_lock_for(std::chrono::hours::max()));
+    lock->unlock();
+    EXPECT_TRUE(lock->try_lock_until(std::chrono::time_point<clock, std::chrono::hours>::max()));
     lock->unlock();
     EXPECT_TRUE(lock->try_lock_for(1h));
     lock->unlock();

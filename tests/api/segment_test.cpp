@@ -57,6 +57,22 @@ TEST_F(Segment, IsCreatedOnlyOnce) {
     EXPECT_THAT(words, HasSubstr(wanted.name()));
 }
 
+TEST_F(Segment, IsNeitherMadeNorOpenedInAWayThatDoesNotExist) {
+    const auto mode = static_cast<sharing>(3);
+    const auto how = static_cast<access>(2);
+    expect_both(
+        errc::invalid_argument, [&] { (void)segment::create(wanted.name(), small_limits, mode); },
+        [&](std::error_code& ec) { (void)segment::create(wanted.name(), small_limits, mode, ec); });
+    expect_both(
+        errc::invalid_argument, [&] { (void)segment::open_or_create(wanted.name(), small_limits, mode); },
+        [&](std::error_code& ec) { (void)segment::open_or_create(wanted.name(), small_limits, mode, ec); });
+    EXPECT_NE(::access(wanted.path().c_str(), F_OK), 0);
+    segment::create(wanted.name(), small_limits);
+    expect_both(
+        errc::invalid_argument, [&] { (void)segment::open(wanted.name(), how); },
+        [&](std::error_code& ec) { (void)segment::open(wanted.name(), how, ec); });
+}
+
 TEST_F(Segment, IsNotFoundBeforeItIsCreated) {
     const std::string words = expect_both(
         errc::segment_not_found, [&] { (void)segment::open(wanted.name()); },
@@ -161,6 +177,27 @@ TEST_F(Segment, IsNotRemovedIfUnusedWhileAProcessIsAttached) {
             [&](std::error_code& ec) { EXPECT_FALSE(segment::remove_if_unused(wanted.name(), ec)); });
     });
     EXPECT_EQ(::access(wanted.path().c_str(), F_OK), 0);
+}
+
+TEST_F(Segment, IsNotRemovedIfUnusedWhileAProcessOnlyHasItOpenOrCountsInIt) {
+    shared<flag> opened;
+    shared<flag> enough;
+    segment::create(wanted.name(), small_limits);
+    auto user = fork_child([&] {
+        auto count = segment::open(wanted.name()).ownerless("count", {.initial = 1});
+        EXPECT_TRUE(count.try_acquire());
+        opened->raise();
+        enough->wait();
+    });
+    opened->wait();
+    EXPECT_EQ(code_from([&](auto& ec) { segment::remove_if_unused(wanted.name(), ec); }), errc::segment_in_use);
+    {
+        const segment merely_open = segment::open(wanted.name(), access::read_only);
+        enough->raise();
+        EXPECT_EQ(user.wait_exit(), 0);
+        EXPECT_EQ(code_from([&](auto& ec) { segment::remove_if_unused(wanted.name(), ec); }), errc::segment_in_use);
+    }
+    EXPECT_TRUE(segment::remove_if_unused(wanted.name()));
 }
 
 TEST_F(Segment, IsRemovedIfUnusedAfterItsLastProcessDied) {

@@ -124,6 +124,9 @@ TEST_F(SemaphoreOptions, ThatCannotBeRightAreAnInvalidArgumentAndCreateNothing) 
     refused("ttl beyond the longest", {.ttl = max_ttl + 1s});
     refused("max_hold 0", {.max_hold = 0s});
     refused("max_hold -1", {.max_hold = -1s});
+    refused("renewal of no kind", {.renewal = static_cast<renewal>(2)});
+    refused("order of no kind", {.order = static_cast<order>(2)});
+    refused("if_different of no kind", {.if_different = static_cast<if_different>(3)});
     EXPECT_TRUE(home->inspect().semaphores.empty());
 }
 

@@ -77,6 +77,26 @@ TEST_P(KilledAttaching, FillsTheTableWithAnErrorAtMost) {
 INSTANTIATE_TEST_SUITE_P(EachStep, KilledAttaching, ::testing::Values("join.claimed", "join.life_locked", "join.alive"),
                          name_of);
 
+TEST_P(KilledAttaching, InTheStepsOfADeadHolderLeavesItsPermitToTheNext) {
+    watchdog guard{120s};
+    // The only place is a dead holder's: who attaches takes it over, with all that was held.
+    constexpr limits one_place{.processes = 1, .semaphores = 1, .permits = 8, .waiters = 2, .tenants = 1};
+    scene set(unexpiring(1), one_place);
+    holder first(set);
+    EXPECT_TRUE(first.process.kill());
+    kill_during(set, attaches, GetParam());
+    in_child([&] {
+        const clock_shift later(1h);
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        EXPECT_TRUE(eventually([&] {
+            std::error_code ec;
+            return permits.try_acquire({}, ec).has_value();
+        }));
+        EXPECT_TRUE(invariants_hold(home));
+    });
+}
+
 TEST(KilledLeaving, GivesItsPlaceBack) {
     watchdog guard{120s};
     scene set(unexpiring(1), few_places);

@@ -282,6 +282,26 @@ TEST_P(ForkWithLeases, ExitOfAChildThatNeverUsedTheLibraryChangesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(By, ForkWithLeases, ::testing::Values(fork_kind::libc, fork_kind::raw_clone), name_of);
 
+TEST(ForkDuringTheFirstUse, ByAnotherThreadGivesAChildThatWorks) {
+    watchdog guard{280s};
+    scene set(unexpiring(2));
+    for (int i = 0; i < rounds(200) && !::testing::Test::HasFailure(); ++i) {
+        in_child([&] {
+            segment home = set.open();
+            auto permits = home.find(scene::permits);
+            barrier start(2);
+            std::jthread first_user([&] {
+                start.arrive_and_wait();
+                (void)permits.acquire();
+            });
+            start.arrive_and_wait();
+            for (int spins = 0; spins < i * 50; ++spins) std::atomic_signal_fence(std::memory_order_seq_cst);
+            in_child([&] { EXPECT_TRUE(permits.try_acquire_for(liveness_bound)); });
+        });
+    }
+    expect_whole(set);
+}
+
 TEST(ForkOfABusyProcess, GivesChildrenThatWorkWhereverItsThreadsWere) {
     if (address_sanitizer || thread_sanitizer)
         GTEST_SKIP() << "a sanitizer's allocator may be locked in the forked child for ever";

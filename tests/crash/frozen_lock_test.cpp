@@ -186,6 +186,69 @@ TEST(FrozenWaiterInTheLock, KilledThereLeavesTheQueueInOrder) {
     expect_whole(set);
 }
 
+TEST(FrozenOwnerOfTheLock, IsNotWaitedForOnceAStopIsRequested) {
+    watchdog guard{120s};
+    scene set;
+    in_child([&] { (void)set.open().ownerless("units", {}); });
+    const auto freeze_in = [&](auto take) {
+        auto frozen = fork_child([&set, take] {
+            segment home = set.open();
+            os::testing::stop_at("wait.enqueued");
+            take(home);
+        });
+        EXPECT_TRUE(frozen.wait_stopped());
+        return frozen;
+    };
+    holder first(set);
+    auto frozen_leased = freeze_in([](segment& home) { (void)home.find(scene::permits).acquire(); });
+    auto frozen_ownerless = freeze_in([](segment& home) { home.ownerless("units", {}).acquire(); });
+    in_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        auto units = home.ownerless("units", {});
+        std::stop_source source;
+        std::jthread stops([&, waits = ::getpid()] {
+            EXPECT_TRUE(eventually([&] { return sleeps(waits); }));
+            source.request_stop();
+        });
+        std::error_code ec;
+        EXPECT_FALSE(permits.acquire({.stop = source.get_token()}, ec));
+        EXPECT_EQ(ec, errc::cancelled) << ec.message();
+        units.acquire(source.get_token(), ec);
+        EXPECT_EQ(ec, errc::cancelled) << ec.message();
+        EXPECT_EQ(permits.stats().total_cancelled, 1U);
+    });
+    EXPECT_TRUE(frozen_leased.kill());
+    EXPECT_TRUE(frozen_ownerless.kill());
+    first.let_go();
+    expect_whole(set);
+}
+
+TEST(FrozenInTheDirectory, HoldsUpAnAcquireForANewTenantNoLongerThanItsDeadlineOrAStop) {
+    watchdog guard{120s};
+    scene set;
+    auto frozen = fork_child([&] {
+        segment home = set.open();
+        os::testing::stop_at("directory.making");
+        (void)home.semaphore("second", unexpiring(1));
+    });
+    ASSERT_TRUE(frozen.wait_stopped());
+    in_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        EXPECT_FALSE(permits.try_acquire({.tenant = "new"})) << "no error: it merely was not to be had at once";
+        EXPECT_FALSE(permits.try_acquire_for(50ms, {.tenant = "new"}));
+        std::stop_source source;
+        source.request_stop();
+        EXPECT_EQ(code_from([&](auto& ec) { (void)permits.acquire({.tenant = "new", .stop = source.get_token()}, ec); }),
+                  errc::cancelled);
+        EXPECT_TRUE(permits.try_acquire());
+    });
+    EXPECT_TRUE(frozen.kill());
+    in_child([&] { EXPECT_TRUE(set.open().find(scene::permits).try_acquire({.tenant = "new"})); });
+    expect_whole(set);
+}
+
 TEST(FrozenInTheDirectory, LetsThoseWhoNeedNoNewSemaphoreWork) {
     watchdog guard{120s};
     scene set;

@@ -155,6 +155,20 @@ TEST_F(Uncontended, TryAcquireLabelledAndDestroyedMakesNoSystemCall) {
     expect_no_system_call(process);
 }
 
+TEST_F(Uncontended, AcquireAndReleaseOfSeveralMakeNoSystemCall) {
+    watchdog guard{120s};
+    const scene set(unexpiring(4));
+    auto process = fork_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        run_without_system_calls([&] {
+            lease mine = permits.acquire({.permits = 3});
+            return mine.release();
+        });
+    });
+    expect_no_system_call(process);
+}
+
 TEST_F(Uncontended, AcquireWithADeadlineMakesNoSystemCall) {
     watchdog guard{120s};
     const scene set(unexpiring(1));
