@@ -15,6 +15,7 @@
 
 #include "crash/actors.hpp"
 #include "os/testing.hpp"
+#include "support/raw_segment.hpp"
 
 // Kernels and seccomp filters that refuse some of the calls that liveness stands on: a death is noticed all the same.
 
@@ -159,6 +160,63 @@ std::vector<refusals> combinations() {
 }
 
 INSTANTIATE_TEST_SUITE_P(By, WithoutTheKernels, ::testing::ValuesIn(combinations()), name_of);
+
+// Where the kernel signs nothing a process is known by its pid and by when it started: the pid may be another's by now.
+class PidOfALaterProcess : public ::testing::TestWithParam<bool> {
+   protected:
+    void SetUp() override {
+        os::testing::refuse(syscall_kind::robust_list);
+        first_ = std::make_unique<holder>(set);
+        os::testing::allow_all();
+    }
+    void TearDown() override {
+        EXPECT_TRUE(first_->process.kill());
+        expect_whole(set);
+    }
+    /// From now on whoever has the holder's pid is not the one that joined, and does nothing in its name.
+    void give_the_holders_pid_to_another() {
+        first_->process.stop();
+        const raw_segment raw(set.name());
+        for (layout::process_index p = 0; p < raw.header().processes_used.load(); ++p) {
+            layout::process_entry& entry = raw.view().process(p);
+            if (entry.pid.load() != static_cast<std::uint32_t>(first_->process.pid())) continue;
+            EXPECT_EQ(entry.kernel_signed.load(), 0U);
+            entry.start_time.fetch_sub(1);
+            return;
+        }
+        ADD_FAILURE() << "the holder has no entry";
+    }
+
+    scene set;
+
+   private:
+    std::unique_ptr<holder> first_;
+};
+
+TEST_P(PidOfALaterProcess, KeepsNoPermitFromAWaiter) {
+    watchdog guard{120s};
+    if (GetParam()) os::testing::refuse(syscall_kind::pidfd);
+    waiter next(set);
+    os::testing::allow_all();
+    give_the_holders_pid_to_another();
+    EXPECT_TRUE(next.granted());
+    next.done();
+}
+
+TEST_P(PidOfALaterProcess, IsReaped) {
+    watchdog guard{120s};
+    give_the_holders_pid_to_another();
+    in_child([&] {
+        if (GetParam()) os::testing::refuse(syscall_kind::pidfd);
+        segment home = set.open();
+        (void)home.reap();  // what the background thread has not taken back already
+        EXPECT_EQ(home.inspect().processes.size(), 1U);
+        EXPECT_TRUE(home.find(scene::permits).try_acquire());
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(By, PidOfALaterProcess, ::testing::Bool(),
+                         [](const auto& each) { return each.param ? "WithoutPidfd" : "WithPidfd"; });
 
 // The real thing: a filter such as a container's, which answers `error` to all of these calls.
 bool filter_calls(int error) {
