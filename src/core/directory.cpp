@@ -199,6 +199,10 @@ void remove_semaphore(attachment& home, std::uint32_t index, std::uint32_t gener
     });
 }
 
+//                                     dies after         a survivor's repair_directory() does
+//   1 state free -> making            directory.tenant   state -> free
+//   2 everything else                 -                  the same
+//   3 state making -> ready  COMMIT   -                  nothing
 std::uint32_t tenant_id(attachment& home, std::string_view name, os::instant until, std::error_code& ec) noexcept {
     if (name.empty()) return 0;
     const std::uint32_t limit = home.view().sizes().tenants;
@@ -223,6 +227,7 @@ std::uint32_t tenant_id(attachment& home, std::string_view name, os::instant unt
         }
         layout::tenant& t = home.view().tenant(i);
         t.state.store(raw(directory_state::making), relaxed);
+        os::kill_point("directory.tenant");
         t.name.store(name);
         auto& used = home.view().header().tenants_used;
         if (used.load(relaxed) <= i) used.store(i + 1, std::memory_order_release);
