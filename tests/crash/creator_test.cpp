@@ -8,7 +8,7 @@
 #include "crash/actors.hpp"
 #include "os/testing.hpp"
 
-// Creators killed or stopped at each step of creation, of a segment and of a semaphore in it.
+// Creators killed or stopped at each step of creation, of a segment and of a semaphore or a tenant in it.
 
 namespace shmsem::test {
 namespace {
@@ -241,6 +241,31 @@ TEST_P(SemaphoreCreatorKilled, HalfMadeIsNotFound) {
 
 INSTANTIATE_TEST_SUITE_P(EachStep, SemaphoreCreatorKilled, ::testing::Values("directory.making", "directory.ready"),
                          name_of);
+
+void takes_a_permit_for_a_new_tenant(const stage& on) {
+    segment home = on.open();
+    auto permits = home.find(scene::permits);
+    EXPECT_TRUE(permits.acquire().release());
+    on.ready();
+    (void)permits.acquire({.tenant = "first"});
+}
+
+TEST(TenantMakerKilled, LeavesRoomForAnotherTenant) {
+    watchdog guard{120s};
+    scene set(unexpiring(1), room_for_two);
+    for (int i = 0; i < 3; ++i) kill_during(set, takes_a_permit_for_a_new_tenant, "directory.tenant");
+    in_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        std::error_code ec;
+        const lease mine = permits.acquire({.tenant = "second"}, ec);
+        ASSERT_FALSE(ec) << ec.message();
+        const auto holders = permits.inspect().holders;
+        ASSERT_EQ(holders.size(), 1U);
+        EXPECT_EQ(holders.front().tenant, "second");
+    });
+    expect_whole(set);
+}
 
 }  // namespace
 }  // namespace shmsem::test

@@ -9,7 +9,7 @@
 
 // Every kill point of a leased semaphore, reached by every kind of deed that passes it. A victim is killed exactly there;
 // then whoever is due a permit gets it, and afterwards everything is as if the victim had never been.
-// (Points passed while a segment or a semaphore is made: creator_test.cpp; of the ownerless kind: ownerless_test.cpp.)
+// (Points passed while a segment, a semaphore or a tenant is made: creator_test.cpp; of the ownerless kind: ownerless_test.cpp.)
 
 namespace shmsem::test {
 namespace {
