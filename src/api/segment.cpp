@@ -40,7 +40,25 @@ auto named(const std::string& name) {
     return [&name] { return "segment '" + name + "'"; };
 }
 
-segment open_or_create_with(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec, limits& found) {
+// Both values, where a segment exists but is not what is wanted.
+std::string difference(const layout::found_segment& found, const limits& sizes, std::error_code ec) {
+    if (ec == errc::segment_limits) return "it has " + words_of(found.sizes) + ", asked for " + words_of(sizes);
+    if (ec != errc::segment_version) return {};
+    return "it has layout version " + std::to_string(found.version) + ", this library layout version " +
+           std::to_string(layout::layout_version);
+}
+
+segment open_with(const std::string& name, access how, std::error_code& ec, layout::found_segment& found) {
+    ec.clear();
+    if (how > access::read_only) {
+        ec = errc::invalid_argument;
+        return {};
+    }
+    return handle_of(layout::open_segment(name, how == access::read_write, ec, found), ec);
+}
+
+segment open_or_create_with(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec,
+                            layout::found_segment& found) {
     ec.clear();
     if (mode > sharing::everyone) {
         ec = errc::invalid_argument;
@@ -231,30 +249,29 @@ segment segment::create(const std::string& name, const shmsem::limits& sizes, sh
 }
 
 segment segment::open(const std::string& name, access how, std::error_code& ec) noexcept {
-    ec.clear();
-    if (how > access::read_only) {
-        ec = errc::invalid_argument;
-        return {};
-    }
-    return handle_of(layout::open_segment(name, how == access::read_write, ec), ec);
+    layout::found_segment found;
+    return open_with(name, how, ec, found);
 }
 
 segment segment::open(const std::string& name, access how) {
-    return api::throwing(named(name), [&](std::error_code& ec) { return open(name, how, ec); });
+    std::error_code ec;
+    layout::found_segment found;
+    segment s = open_with(name, how, ec, found);
+    if (ec) api::fail(ec, named(name)(), difference(found, {}, ec));
+    return s;
 }
 
 segment segment::open_or_create(const std::string& name, const shmsem::limits& sizes, sharing mode,
                                 std::error_code& ec) noexcept {
-    shmsem::limits found;
+    layout::found_segment found;
     return open_or_create_with(name, sizes, mode, ec, found);
 }
 
 segment segment::open_or_create(const std::string& name, const shmsem::limits& sizes, sharing mode) {
     std::error_code ec;
-    shmsem::limits found;
+    layout::found_segment found;
     segment s = open_or_create_with(name, sizes, mode, ec, found);
-    const bool other = ec == errc::segment_limits;
-    if (ec) api::fail(ec, named(name)(), other ? "it has " + words_of(found) + ", asked for " + words_of(sizes) : "");
+    if (ec) api::fail(ec, named(name)(), difference(found, sizes, ec));
     return s;
 }
 

@@ -138,9 +138,11 @@ struct checked_header {
     }
 };
 
-mapping map_checked(const os::shm_file& file, bool writable, std::error_code& ec) {
+mapping map_checked(const os::shm_file& file, bool writable, std::error_code& ec, found_segment& found) {
     checked_header head;
-    if ((ec = head.read(file, writable))) return {};
+    ec = head.read(file, writable);
+    found = {.sizes = head.sizes(), .version = head.get().version};
+    if (ec) return {};
     const geometry g = geometry::of(head.sizes());
     mapping m;
     if ((ec = map(file, g.total, writable, m.region))) return {};
@@ -208,9 +210,9 @@ os::shm_file open_file(const std::string& name, bool writable, std::error_code& 
 
 }  // namespace
 
-mapping open_segment(const std::string& name, bool writable, std::error_code& ec) {
+mapping open_segment(const std::string& name, bool writable, std::error_code& ec, found_segment& found) {
     const os::shm_file file = open_file(name, writable, ec);
-    return ec ? mapping{} : map_checked(file, writable, ec);
+    return ec ? mapping{} : map_checked(file, writable, ec, found);
 }
 
 void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit,
@@ -227,7 +229,7 @@ void each_process_entry(const std::string& name, const std::function<void(const 
 }
 
 mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode,
-                               std::error_code& ec, limits& found) {
+                               std::error_code& ec, found_segment& found) {
     if ((ec = validate(name, sizes))) return {};
     for (;;) {
         os::shm_file file;
@@ -235,7 +237,7 @@ mapping open_or_create_segment(const std::string& name, const limits& sizes, boo
         if (error == ENOENT) {
             mapping m = create_segment(name, sizes, mode, ec);
             if (ec == errc::segment_exists) continue;  // somebody else was faster: open theirs
-            found = sizes;
+            found = {.sizes = sizes};
             return m;
         }
         if (error != 0) {
@@ -247,7 +249,7 @@ mapping open_or_create_segment(const std::string& name, const limits& sizes, boo
             ec = errc::segment_owner;
             return {};
         }
-        mapping m = map_checked(file, true, ec);
+        mapping m = map_checked(file, true, ec, found);
         if (ec == errc::segment_half_made) {
             // Nobody is at work on it: our creators link only what is ready. Replace it; ENOENT: somebody else just did.
             const int gone = file.unlink_as(file_of(name));
@@ -258,8 +260,7 @@ mapping open_or_create_segment(const std::string& name, const limits& sizes, boo
             continue;
         }
         if (ec) return {};
-        found = m.view.sizes();
-        if (!any_limits && !(found == sizes)) {
+        if (!any_limits && !(found.sizes == sizes)) {
             ec = errc::segment_limits;
             return {};
         }

@@ -35,12 +35,19 @@ inline std::string file_of(const std::string& name) { return file_prefix + name;
 /// 1..47 bytes, none of them '/' or a control character, and not "." or "..".
 bool valid_name(std::string_view name) noexcept;
 
+/// What an existing segment has that may differ from what is wanted; for the words of an error.
+struct found_segment {
+    limits sizes;
+    std::uint32_t version = layout_version;
+};
+
 mapping create_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec);
-mapping open_segment(const std::string& name, bool writable, std::error_code& ec);
+/// @param found  filled also with errc::segment_version
+mapping open_segment(const std::string& name, bool writable, std::error_code& ec, found_segment& found);
 /// @param any_limits  accept an existing one whatever its limits are
-/// @param found       the limits of the existing one, also with errc::segment_limits
+/// @param found       filled also with errc::segment_limits and errc::segment_version
 mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode,
-                               std::error_code& ec, limits& found);
+                               std::error_code& ec, found_segment& found);
 /// Shows each process entry of a segment, read without mapping it.
 void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit,
                         std::error_code& ec);
