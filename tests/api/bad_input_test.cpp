@@ -365,5 +365,49 @@ TEST_P(EveryErrc, IsGivenByTheSituationThatItsDocumentationNames) {
 INSTANTIATE_TEST_SUITE_P(BadInput, EveryErrc, ::testing::ValuesIn(each_errc()),
                          [](const auto& each) { return spelling_of(each.param); });
 
+// Where a number is allowed up to a limit: the limit, and the least that lies beyond it.
+class Beyond : public WithSegment {};
+
+TEST_F(Beyond, TheLongestTtlAnAcquireIsAnInvalidArgument) {
+    auto s = home->semaphore("s");
+    const auto refused = [&](const acquire_options& how) {
+        expect_both(
+            errc::invalid_argument, [&] { (void)s.acquire(how); }, [&](std::error_code& ec) { (void)s.acquire(how, ec); });
+        expect_both(
+            errc::invalid_argument, [&] { (void)s.try_acquire(how); },
+            [&](std::error_code& ec) { (void)s.try_acquire(how, ec); });
+        expect_both(
+            errc::invalid_argument, [&] { (void)s.try_acquire_for(1h, how); },
+            [&](std::error_code& ec) { (void)s.try_acquire_for(1h, how, ec); });
+        expect_both(
+            errc::invalid_argument, [&] { (void)s.try_acquire_until(deadline::max(), how); },
+            [&](std::error_code& ec) { (void)s.try_acquire_until(deadline::max(), how, ec); });
+    };
+    refused({.ttl = max_ttl + 1ns});
+    refused({.ttl = forever - 1ns});
+    EXPECT_EQ(s.available(), 1U);
+    for (const duration ttl : {max_ttl, forever}) EXPECT_TRUE(s.try_acquire({.ttl = ttl}));
+}
+
+TEST_F(Beyond, TheLongestTtlOrHoldOrTheMostPermitsASemaphoreIsAnInvalidArgument) {
+    const auto is = [&](errc want, const char* what, const semaphore_options& options) {
+        SCOPED_TRACE(what);
+        expect_both(
+            want, [&] { (void)home->semaphore(what, options); },
+            [&](std::error_code& ec) { (void)home->semaphore(what, options, ec); });
+    };
+    constexpr std::int64_t most = 1 << 20;
+    is(errc::invalid_argument, "ttl", {.ttl = max_ttl + 1ns});
+    is(errc::invalid_argument, "ttl, just not forever", {.ttl = forever - 1ns});
+    is(errc::invalid_argument, "max_hold", {.max_hold = max_ttl + 1ns});
+    is(errc::invalid_argument, "max_hold, just not forever", {.max_hold = forever - 1ns});
+    is(errc::invalid_argument, "permits", {.permits = most + 1});
+    is(errc::invalid_argument, "max_permits", {.max_permits = most + 1});
+    is(errc::too_many_permits, "permits that some segment has room for", {.permits = most});
+    is(errc::too_many_permits, "max_permits that some segment has room for", {.max_permits = most});
+    EXPECT_TRUE(home->inspect().semaphores.empty());
+    EXPECT_TRUE(home->semaphore("the limits", {.ttl = max_ttl, .max_hold = max_ttl}));
+}
+
 }  // namespace
 }  // namespace shmsem::test
