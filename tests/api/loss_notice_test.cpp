@@ -149,45 +149,6 @@ TEST_F(LossNotice, IsRefusedForALeaseThatIsLostAlready) {
     });
 }
 
-TEST_F(LossNotice, IsGivenThoughTheLastHandleGoesAtOnce) {
-    in_child([&] {
-        const test_name name;
-        tally calls;
-        constexpr std::uint32_t times = 100;
-        for (std::uint32_t i = 1; i <= times; ++i) {
-            clock_shift time;
-            segment own = segment::open_or_create(name.name(), small_limits);
-            auto brief = own.semaphore("brief", {.ttl = 30s, .renewal = renewal::manual});
-            own = segment();
-            lease late = brief.acquire();
-            late.on_lost([&] { calls.add(); });
-            time.forward(31s);
-            EXPECT_TRUE(brief.try_acquire()) << "taken back, and given back";
-            brief = semaphore();
-            calls.wait_for(i);
-        }
-        EXPECT_EQ(calls.value(), times);
-    });
-}
-
-TEST_F(LossNotice, MayOwnTheLastHandle) {
-    in_child([&] {
-        for (int i = 0; i < 100; ++i) {
-            clock_shift time;
-            const test_name name;
-            segment own = segment::create(name.name(), small_limits);
-            auto brief = own.semaphore("brief", {.ttl = 30s, .renewal = renewal::manual});
-            own = segment();
-            lease late = brief.acquire();
-            late.on_lost([handle = brief] {});
-            time.forward(31s);
-            EXPECT_TRUE(brief.try_acquire());
-            brief = semaphore();
-            EXPECT_FALSE(late.release()) << "which forgets the notice, if it was not given yet, and the handle with it";
-        }
-    });
-}
-
 TEST_F(LossNotice, ThatWaitsForAThreadDoesNotKeepThatFromReleasingAnotherLease) {
     in_child([&] {
         clock_shift time;
@@ -231,36 +192,6 @@ TEST_F(LossNotice, ThatIsBeingGivenIsWaitedForByWhoReleasesThatLease) {
     });
 }
 
-TEST_F(LossNotice, MayReleaseLeasesOfOtherSegmentsWhoseNoticesReleaseItsOwn) {
-    in_child([&] {
-        clock_shift time;
-        const test_segment there;
-        auto elsewhere = segment::open(there.name()).semaphore("elsewhere", {.ttl = 30s, .renewal = renewal::manual});
-        lease here_first = manual.acquire();
-        lease there_first = elsewhere.acquire();
-        auto second = home->semaphore("second", {.ttl = forever});
-        auto other_second = segment::open(there.name()).semaphore("second", {.ttl = forever});
-        lease here_second = second.acquire();
-        lease there_second = other_second.acquire();
-        here_second.on_lost([] {});
-        there_second.on_lost([] {});
-        barrier both(2);
-        tally done;
-        here_first.on_lost([&] {
-            both.arrive_and_wait();
-            EXPECT_TRUE(there_second.release());
-            done.add();
-        });
-        there_first.on_lost([&] {
-            both.arrive_and_wait();
-            EXPECT_TRUE(here_second.release());
-            done.add();
-        });
-        time.forward(31s);
-        done.wait_for(2);
-    });
-}
-
 TEST_F(LossNotice, InAChildThatItForksEndsWithTheCall) {
     in_child([&] {
         clock_shift time;
@@ -301,6 +232,78 @@ TEST_F(LossNotice, IsGivenWhenMaxHoldEndsAnAutomaticLease) {
         for (int i = 0; i < 5; ++i) time.forward(9s);
         calls.wait_for(1);
         EXPECT_FALSE(held.valid());
+    });
+}
+
+TEST(LossNoticeOfALastLease, IsGivenThoughTheLastHandleGoesAtOnce) {
+    watchdog guard{60s};
+    in_child([&] {
+        const test_name name;
+        tally calls;
+        constexpr std::uint32_t times = 100;
+        for (std::uint32_t i = 1; i <= times; ++i) {
+            clock_shift time;
+            segment own = segment::open_or_create(name.name(), small_limits);
+            auto brief = own.semaphore("brief", {.ttl = 30s, .renewal = renewal::manual});
+            own = segment();
+            lease late = brief.acquire();
+            late.on_lost([&] { calls.add(); });
+            time.forward(31s);
+            EXPECT_TRUE(brief.try_acquire()) << "taken back, and given back";
+            brief = semaphore();
+            calls.wait_for(i);
+        }
+        EXPECT_EQ(calls.value(), times);
+    });
+}
+
+TEST(LossNoticeOfALastLease, MayOwnTheLastHandle) {
+    watchdog guard{60s};
+    in_child([&] {
+        for (int i = 0; i < 100; ++i) {
+            clock_shift time;
+            const test_name name;
+            segment own = segment::create(name.name(), small_limits);
+            auto brief = own.semaphore("brief", {.ttl = 30s, .renewal = renewal::manual});
+            own = segment();
+            lease late = brief.acquire();
+            late.on_lost([handle = brief] {});
+            time.forward(31s);
+            EXPECT_TRUE(brief.try_acquire());
+            brief = semaphore();
+            EXPECT_FALSE(late.release()) << "which forgets the notice, if it was not given yet, and the handle with it";
+        }
+    });
+}
+
+TEST(LossNotices, OfTwoSegmentsMayReleaseEachOthersLeases) {
+    watchdog guard{60s};
+    in_child([&] {
+        clock_shift time;
+        const semaphore_options brief{.ttl = 30s, .renewal = renewal::manual};
+        const semaphore_options lasting{.ttl = forever};
+        test_segment here;
+        test_segment there;
+        lease here_first = here->semaphore("first", brief).acquire();
+        lease there_first = there->semaphore("first", brief).acquire();
+        lease here_second = here->semaphore("second", lasting).acquire();
+        lease there_second = there->semaphore("second", lasting).acquire();
+        here_second.on_lost([] {});
+        there_second.on_lost([] {});
+        barrier both(2);
+        tally done;
+        here_first.on_lost([&] {
+            both.arrive_and_wait();
+            EXPECT_TRUE(there_second.release());
+            done.add();
+        });
+        there_first.on_lost([&] {
+            both.arrive_and_wait();
+            EXPECT_TRUE(here_second.release());
+            done.add();
+        });
+        time.forward(31s);
+        done.wait_for(2);
     });
 }
 
