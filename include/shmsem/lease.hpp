@@ -98,8 +98,9 @@ class SHMSEM_API lease {
 
     /// Calls `callback` once, from the background thread, when the lease is found to be lost or expired. It must neither
     /// throw, block for long, nor call exec; leases are not renewed meanwhile. A child that it forks must not return from it.
-    /// A release or detach() forgets it, and waits until it has ended if it is running, so do that without a lock that
-    /// the callback takes (as with std::stop_callback); in another lease's callback it does not wait.
+    /// A release or detach() forgets it, and waits until it has ended if it is running, as the end of the segment's last
+    /// handle waits for all: do neither with a lock that the callback takes (as with std::stop_callback). In a callback a
+    /// release does not wait.
     /// @throws shmsem::error errc::lease_lost when it is lost already, or inherited through fork; errc::invalid_argument
     ///         when it is empty
     /// @cost   a lock of this process, and a wake-up of the background thread
@@ -111,8 +112,8 @@ class SHMSEM_API lease {
     [[nodiscard]] std::stop_token lost_token();
 
     /// Empties this object without releasing. The permits stay with this process until adopt() is called, here or in a
-    /// forked child; until then nobody renews them, so they live on their ttl, and on this process. Of a lost, empty or
-    /// inherited lease: nothing (permits == 0).
+    /// forked child; until then nobody renews them, so they live on their ttl, and on this process. Of a lost, expired,
+    /// empty or inherited lease: nothing (permits == 0).
     /// @cost   one CAS for each permit, and with renewal::automatic a last renewal
     /// @crash  killed at any instruction: all permits are still this process's, and reaped with it (I2)
     [[nodiscard]] detached_lease detach() noexcept;

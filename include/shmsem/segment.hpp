@@ -106,8 +106,8 @@ class SHMSEM_API segment {
     [[nodiscard]] shmsem::semaphore find(const std::string& name);
     [[nodiscard]] shmsem::semaphore find(const std::string& name, std::error_code& ec) noexcept;
 
-    /// The ownerless semaphore of that name, created if it is not there. Of an existing one only `max` is compared, and only
-    /// with if_different::fail.
+    /// The ownerless semaphore of that name, created if it is not there. Of an existing one `max` and `max_waiters` are
+    /// compared, with if_different::fail.
     /// @throws shmsem::error as semaphore(), but for errc::too_many_permits
     /// @cost   as semaphore(), without slots
     /// @crash  as semaphore()

@@ -57,7 +57,7 @@ class SHMSEM_API semaphore {
     /// @return the lease, or nothing once the deadline has passed or a stop was requested
     /// @throws as acquire(), but for errc::cancelled
     /// @cost   as acquire()
-    /// @crash  as acquire(); a process that is stopped inside the queue's lock holds it up until the deadline at most
+    /// @crash  as acquire(); a process that is stopped inside the queue's lock holds it up until the deadline at most, or for 10 ms
     [[nodiscard]] std::optional<lease> try_acquire_until(deadline when, const acquire_options& options = {});
     [[nodiscard]] std::optional<lease> try_acquire_until(deadline when, const acquire_options& options,
                                                          std::error_code& ec) noexcept;
@@ -66,7 +66,7 @@ class SHMSEM_API semaphore {
                                                        std::error_code& ec) noexcept;
 
     /// Makes a lease object of a detached one again, in the process that detached it or in a forked child of it.
-    /// Exactly one adopter succeeds. The ttl starts anew.
+    /// Exactly one adopter succeeds. The ttl starts anew, within max_hold.
     /// @return the lease; with the error_code form, an empty lease on error
     /// @throws shmsem::error errc::lease_lost (expired, reaped, or adopted already); errc::invalid_argument (of another
     ///         semaphore, or of a lease that was lost before it was detached); errc::read_only, errc::too_many_processes,

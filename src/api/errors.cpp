@@ -104,12 +104,18 @@ class category final : public std::error_category {
     }
 };
 
+// Never destroyed: static semaphores may be used after us. And there from the start: a child that is forked while a guarded static
+// is made would find it closed for ever.
+union immortal_category {
+    category value;
+    constexpr immortal_category() noexcept : value() {}
+    ~immortal_category() {}
+};
+constinit const immortal_category the_category;
+
 }  // namespace
 
-const std::error_category& error_category() noexcept {
-    static const category instance;
-    return instance;
-}
+const std::error_category& error_category() noexcept { return the_category.value; }
 
 std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), error_category()}; }
 

@@ -79,7 +79,11 @@ void lease::on_lost(std::function<void()> callback, std::error_code& ec) noexcep
     } else if (!valid()) {
         ec = errc::lease_lost;
     } else {
-        watch(record_, std::move(callback));
+        try {
+            watch(record_, std::move(callback));
+        } catch (const std::bad_alloc&) {
+            ec = std::make_error_code(std::errc::not_enough_memory);
+        }
     }
 }
 

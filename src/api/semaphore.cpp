@@ -33,7 +33,8 @@ enum class patience : std::uint8_t { none, bounded, endless };
 
 // How long a call may stand before a lock, which is held for microseconds unless its owner is stopped.
 os::instant lock_deadline(patience how, deadline until) noexcept {
-    return how == patience::none ? os::now() + brief : std::max(until, os::now() + brief);
+    const os::instant now = os::now();
+    return how == patience::none || until <= now ? now + brief : until;
 }
 
 // @return wait_result::granted when all is well
@@ -63,6 +64,7 @@ wait_result prepare(const semaphore_info& info, const acquire_options& o, patien
         }
     }
     what.label = o.label.substr(0, max_label_length);
+    if (o.tenant.empty()) return wait_result::granted;
     const bool entered = core::lock_or_stop(lock_deadline(how, until), o.stop, [&](os::instant next) {
         ec.clear();
         what.tenant = core::tenant_id(home, o.tenant, next, ec);

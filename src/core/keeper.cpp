@@ -30,7 +30,9 @@ constexpr os::nanoseconds unsigned_lives{50'000'000};       // how often lives a
 constexpr os::nanoseconds unfinished_cleaning{50'000'000};  // how soon a lock whose owner is stopped is tried again
 constexpr os::nanoseconds patience{2'000'000};  // with such locks in one round: our own leases have to be renewed
 
-thread_local constinit bool on_background_thread = false;
+thread_local constinit std::uint64_t background_thread_of = 0;  // the process, since a child that it forks inherits this
+
+bool on_background_thread() noexcept { return background_thread_of == os::process_incarnation(); }
 
 // All signals stay with the application's threads.
 class signals_blocked {
@@ -81,7 +83,7 @@ void keeper::poke() noexcept { home_.poke_keeper(); }
 
 void keeper::run() noexcept {
     ::prctl(PR_SET_NAME, "shmsem");
-    on_background_thread = true;
+    background_thread_of = os::process_incarnation();
     robust::membership& member = home_.member();
     const auto clean = [this](layout::process_index p, layout::entry_word ours, std::uint64_t identity) {
         return take_back_all(home_, p, ours, identity, os::after(os::now(), patience)).complete;
@@ -262,14 +264,14 @@ void keeper::sleep(std::uint32_t mail, os::instant until) noexcept {
 std::uint32_t keeper::watch(const lease_record& lease, std::uint32_t id, std::function<void()> lost) {
     {
         const std::lock_guard guard(watched_lock_);
-        auto it = watched_.find(id);
-        if (it == watched_.end()) {
+        if (const auto it = watched_.find(id); it != watched_.end()) {
+            it->second.lost.push_back(std::move(lost));
+        } else {
             while (++last_id_ == 0 || watched_.contains(last_id_)) {
             }
+            watched_.emplace(last_id_, watched_lease{.lease = lease.copy(), .lost = {std::move(lost)}});
             id = last_id_;
-            it = watched_.emplace(id, watched_lease{.lease = lease.copy(), .lost = {}}).first;
         }
-        it->second.lost.push_back(std::move(lost));
     }
     poke();
     return id;
@@ -282,7 +284,7 @@ void keeper::forget(std::uint32_t id) noexcept {
         gone = watched_.extract(id);
     }
     // Background threads, of whatever segment, wait for nobody: else two that release each other's leases would wait for ever.
-    if (!on_background_thread) running_.wait(id);
+    if (!on_background_thread()) running_.wait(id);
 }
 
 // @return the earliest deadline of a watched lease
@@ -301,10 +303,13 @@ os::instant keeper::tell_of_losses(os::instant now) noexcept {
         running_.store(id);
         guard.unlock();                    // they may wait for threads that watch and forget other leases
         home_.member().take_stamp_away();  // while they run we renew nothing
-        for (const auto& call : lost.mapped().lost) call();
-        if (home_.identity() != identity_) ::_exit(EXIT_FAILURE);  // a child forked there, which has no background thread
+        for (const auto& call : lost.mapped().lost) {
+            call();
+            if (home_.identity() != identity_)
+                ::_exit(EXIT_FAILURE);  // a child forked there, which has no background thread
+        }
+        lost = {};  // which may end another segment's last handle, and wait for its background thread
         home_.member().give_stamp_back();
-        lost = {};
         running_.store(0);
         running_.notify_all();
         guard.lock();

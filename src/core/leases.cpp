@@ -41,6 +41,21 @@ std::uint32_t ttl_of(const semaphore_info& info, const layout::slot& slot, slot_
     return shortest == 0 ? info.ttl_ticks : std::min(info.ttl_ticks, shortest);
 }
 
+// By which a lease may be renewed now.
+tick next_deadline(const semaphore_info& info, const layout::slot& slot, tick now, std::uint32_t ttl,
+                   bool described) noexcept {
+    const tick until = layout::tick_clock::after(now, ttl);
+    if (info.max_hold_ticks == 0 || !described) return until;
+    const os::instant since{os::nanoseconds{static_cast<std::int64_t>(slot.acquired_ns.load(relaxed))}};
+    const tick cap = layout::tick_clock::after(info.clock.at(since), info.max_hold_ticks);
+    return cap.reached_by(until) ? cap : until;
+}
+
+// Expired is lost, though nobody has taken it back yet: the holder may have been told so.
+bool expired(const semaphore_info& info, slot_word w) noexcept {
+    return !w.deadline.none() && w.deadline.reached_by(info.clock.at(os::now()));
+}
+
 }  // namespace
 
 constinit thread_local thread_habits the_habits;
@@ -179,14 +194,8 @@ renewed renew_slot(const semaphore_info& info, layout::slot& slot, slot_word see
     const bool described = !seen.granted() && slot.tag.load(std::memory_order_acquire) == seen.seq;
     const std::uint32_t ttl = ttl_of(info, slot, seen, described);
     if (ttl == 0) return renewed::not_due;
-    const os::instant now = os::now();
-    const tick at = info.clock.at(now);
-    tick until = layout::tick_clock::after(at, ttl);
-    if (info.max_hold_ticks != 0 && described) {
-        const os::instant since{os::nanoseconds{static_cast<std::int64_t>(slot.acquired_ns.load(relaxed))}};
-        const tick cap = layout::tick_clock::after(info.clock.at(since), info.max_hold_ticks);
-        if (cap.reached_by(until)) until = cap;
-    }
+    const tick at = info.clock.at(os::now());
+    const tick until = next_deadline(info, slot, at, ttl, described);
     const auto left = static_cast<std::int32_t>(seen.deadline.value - at.value);
     if (!force && left > static_cast<std::int32_t>(ttl - ttl / 3)) return renewed::not_due;
     if (until == seen.deadline || seen.deadline.reached_by(until) == false) return force ? renewed::yes : renewed::not_due;
@@ -205,9 +214,8 @@ bool renew(lease_record& lease) noexcept {
         layout::slot& slot = info.slots[seat];
         for (;;) {
             const slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
-            if (!seen.same_lease(slot_word::unpack(word)) || !same_token(slot, seen, token)) return false;
-            // Expired is lost, though nobody has taken it back yet: the holder may have been told so.
-            if (!seen.deadline.none() && seen.deadline.reached_by(info.clock.at(os::now()))) return false;
+            if (!seen.same_lease(slot_word::unpack(word)) || !same_token(slot, seen, token) || expired(info, seen))
+                return false;
             if (renew_slot(info, slot, seen, true) != renewed::no) {
                 word = slot.word.load(relaxed);
                 return slot_word::unpack(word).same_lease(seen);
@@ -245,7 +253,7 @@ bool detach(const lease_record& lease) noexcept {
         layout::slot& slot = lease.of->slots[p.seat];
         const slot_word mine = slot_word::unpack(p.word);
         slot_word seen = slot_word::unpack(slot.word.load(std::memory_order_acquire));
-        if (!seen.same_lease(mine) || !same_token(slot, seen, p.token)) return false;
+        if (!seen.same_lease(mine) || !same_token(slot, seen, p.token) || expired(*lease.of, seen)) return false;
         // The last renewal for a while.
         if (lease.of->renewal == renewal::automatic) (void)renew_slot(*lease.of, slot, seen, true);
         std::uint64_t bits = slot.word.load(std::memory_order_acquire);
@@ -273,10 +281,10 @@ bool adopt_slot(const semaphore_info& info, std::uint64_t identity, layout::proc
     slot_word mine;
     do {
         mine = slot_word::unpack(bits);
-        if (!mine.detached() || mine.process != from || mine.seq != seq) return false;
+        if (!mine.detached() || mine.process != from || mine.seq != seq || expired(info, mine)) return false;
         mine = mine.become(slot_state::held);
         mine.process = robust::index_in(identity);
-        if (!mine.deadline.none()) mine.deadline = layout::tick_clock::after(info.clock.at(os::now()), ttl);
+        if (!mine.deadline.none()) mine.deadline = next_deadline(info, slot, info.clock.at(os::now()), ttl, true);
     } while (!slot.word.compare_exchange_weak(bits, mine.pack()));
     info.home->note_ttl(ttl);
     slot.tid.store(os::thread_identity::current().tid(), relaxed);

@@ -42,7 +42,8 @@ static_assert(node_word::unpack(node_word{node_state::granted, 77, 123456}.pack(
 
 // entry word: [ state:3 | generation:29 | claimed:32 ]
 //   free     a joiner: CAS to joining, with the tick
-//   joining  its claimer: to alive; anyone, when it is older than joining_limit and no life word is held: to free
+//   joining  its claimer: to alive, or giving up to dying; anyone, when it is older than joining_limit and no life word is
+//            held: to dying
 //   alive    its owner: to dying, when it leaves; anyone who knows it dead: to dying
 //   dying    whoever has taken back all that it held: to free, generation + 1. Nothing is granted to a dying process.
 enum class entry_state : std::uint8_t { free = 0, joining = 1, alive = 2, dying = 3 };

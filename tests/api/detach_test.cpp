@@ -216,6 +216,39 @@ TEST_F(Detach, LeftUnadoptedIsNotRenewedAndEndsWithItsTtl) {
     });
 }
 
+TEST_F(Detach, OfAnExpiredLeaseThatNobodyTookIsRefusedAndGivesItBack) {
+    in_child([&] {
+        clock_shift time;
+        auto manual = home->semaphore("manual", {.permits = 2, .ttl = 30s, .renewal = renewal::manual});
+        lease late = manual.acquire({.permits = 2});
+        time.forward(31s);
+        EXPECT_EQ(late.detach().permits, 0U);
+        EXPECT_TRUE(manual.try_acquire({.permits = 2}));
+    });
+}
+
+TEST_F(Detach, LeftUnadoptedBeyondItsTtlIsRefusedThoughNobodyTookIt) {
+    in_child([&] {
+        clock_shift time;
+        auto manual = home->semaphore("manual", {.ttl = 30s, .renewal = renewal::manual});
+        const detached_lease out = manual.acquire().detach();
+        time.forward(31s);
+        EXPECT_EQ(code_from([&](auto& ec) { (void)manual.adopt(out, ec); }), errc::lease_lost);
+    });
+}
+
+TEST_F(Detach, AdoptedIsStillCappedByMaxHold) {
+    in_child([&] {
+        clock_shift time;
+        auto capped = home->semaphore("capped", {.ttl = 30s, .renewal = renewal::manual, .max_hold = 50s});
+        lease held = capped.acquire();
+        time.forward(25s);
+        held = capped.adopt(held.detach());
+        EXPECT_GT(held.remaining(), 20s);
+        EXPECT_LE(held.remaining(), 25s + 50ms);
+    });
+}
+
 TEST_F(Detach, AdoptedIsRenewedAgain) {
     in_child([&] {
         clock_shift time;
