@@ -9,6 +9,7 @@
 #include "crash/actors.hpp"
 #include "crash/fork_ways.hpp"
 #include "crash/pid_namespace.hpp"
+#include "crash/stillness.hpp"
 #include "os/testing.hpp"
 #include "support/clock_shift.hpp"
 
@@ -157,8 +158,10 @@ TEST_F(PidNamespaces, TwoThreadsWithTheSameIdInTheLockAreTwo) {
     one->said.wait();
     other->said.wait();
     waiter due(set);
+    freeze_when_still(due.process);  // it could grant itself what is released
     go->raise();
     locked->wait();
+    due.process.cont();
     let_go->raise();
     stopped->wait();
     first.kill();
