@@ -224,15 +224,20 @@ TEST(FrozenOwnerOfTheLock, IsNotWaitedForOnceAStopIsRequested) {
     expect_whole(set);
 }
 
-TEST(FrozenInTheDirectory, HoldsUpAnAcquireForANewTenantNoLongerThanItsDeadlineOrAStop) {
-    watchdog guard{120s};
-    scene set;
+child stopped_in_the_directory(const scene& set) {
     auto frozen = fork_child([&] {
         segment home = set.open();
         os::testing::stop_at("directory.making");
         (void)home.semaphore("second", unexpiring(1));
     });
-    ASSERT_TRUE(frozen.wait_stopped());
+    EXPECT_TRUE(frozen.wait_stopped());
+    return frozen;
+}
+
+TEST(FrozenInTheDirectory, HoldsUpAnAcquireForANewTenantNoLongerThanItsDeadlineOrAStop) {
+    watchdog guard{120s};
+    scene set;
+    auto frozen = stopped_in_the_directory(set);
     in_child([&] {
         segment home = set.open();
         auto permits = home.find(scene::permits);
@@ -252,12 +257,7 @@ TEST(FrozenInTheDirectory, HoldsUpAnAcquireForANewTenantNoLongerThanItsDeadlineO
 TEST(FrozenInTheDirectory, LetsThoseWhoNeedNoNewSemaphoreWork) {
     watchdog guard{120s};
     scene set;
-    auto frozen = fork_child([&] {
-        segment home = set.open();
-        os::testing::stop_at("directory.making");
-        (void)home.semaphore("second", unexpiring(1));
-    });
-    ASSERT_TRUE(frozen.wait_stopped());
+    auto frozen = stopped_in_the_directory(set);
     expect_served(set);
     EXPECT_TRUE(frozen.kill());
     in_child([&] {
