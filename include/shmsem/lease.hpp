@@ -67,8 +67,8 @@ class SHMSEM_API lease {
     void release(std::error_code& ec) noexcept;
 
     /// Restarts the ttl, within max_hold.
-    /// @return false when the lease is lost, empty or inherited, or its deadline has passed; of several permits, when one of them is lost: then the
-    ///         others are released. Nobody else's permit is touched
+    /// @return false when the lease is lost, empty or inherited, or its deadline has passed; of several permits, when one of
+    ///         them is lost: then the others are released. Nobody else's permit is touched
     /// @cost   a look at the clock and one CAS for each permit, no system call
     /// @crash  each permit has its old deadline or the new one
     bool renew() noexcept;

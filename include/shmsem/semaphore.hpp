@@ -57,7 +57,8 @@ class SHMSEM_API semaphore {
     /// @return the lease, or nothing once the deadline has passed or a stop was requested
     /// @throws as acquire(), but for errc::cancelled
     /// @cost   as acquire()
-    /// @crash  as acquire(); a process that is stopped inside the queue's lock holds it up until the deadline at most, or for 10 ms
+    /// @crash  as acquire(); a process that is stopped inside the queue's lock holds it up until the deadline at most, or for
+    ///         10 ms
     [[nodiscard]] std::optional<lease> try_acquire_until(deadline when, const acquire_options& options = {});
     [[nodiscard]] std::optional<lease> try_acquire_until(deadline when, const acquire_options& options,
                                                          std::error_code& ec) noexcept;

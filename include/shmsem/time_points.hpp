@@ -19,8 +19,8 @@ duration bounded(const std::chrono::duration<Rep, Period>& timeout) {
     return std::chrono::ceil<duration>(timeout);
 }
 
-/// Calls `before(deadline)` until it answers true, or the time has come on the clock of `when`, which may be set meanwhile and
-/// tick otherwise than ours.
+/// Calls `before(deadline)` until it answers true, or the time has come on the clock of `when`, which may be set meanwhile
+/// and tick otherwise than ours.
 template <class Clock, class Duration, class Try>
 bool until(const std::chrono::time_point<Clock, Duration>& when, Try&& before) {
     if constexpr (std::is_same_v<std::chrono::time_point<Clock, Duration>, deadline>) return before(when);

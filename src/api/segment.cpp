@@ -60,16 +60,11 @@ segment open_with(const std::string& name, access how, std::error_code& ec, layo
 segment open_or_create_with(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec,
                             layout::found_segment& found) {
     ec.clear();
-    if (mode > sharing::everyone) {
-        ec = errc::invalid_argument;
-        return {};
-    }
     return handle_of(layout::open_or_create_segment(name, sizes, sizes == limits{}, mode, ec, found), ec);
 }
 
 bool in_range(duration d) noexcept { return d > duration::zero() && (d <= max_ttl || d == forever); }
 std::uint32_t ticks_or_none(duration d) noexcept { return d == forever ? 0 : layout::ticks_of(d); }
-std::uint32_t shorter(std::uint32_t a, std::uint32_t b) noexcept { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
 core::semaphore_plan plan_of(const semaphore_options& o, std::error_code& ec) noexcept {
     constexpr std::int64_t most = 1 << 20;
@@ -85,7 +80,7 @@ core::semaphore_plan plan_of(const semaphore_options& o, std::error_code& ec) no
             .permits = static_cast<std::uint32_t>(o.permits),
             .capacity = static_cast<std::uint32_t>(o.max_permits != 0 ? o.max_permits : std::min(2 * o.permits, most)),
             .least_capacity = static_cast<std::uint32_t>(std::max(o.permits, o.max_permits)),
-            .ttl_ticks = shorter(ticks_or_none(o.ttl), ticks_or_none(o.max_hold)),
+            .ttl_ticks = layout::shorter_of(ticks_or_none(o.ttl), ticks_or_none(o.max_hold)),
             .max_hold_ticks = ticks_or_none(o.max_hold),
             .max_waiters = o.max_waiters};
 }
@@ -237,10 +232,6 @@ bool remove_file(const std::string& name, bool only_if_unused, std::error_code& 
 
 segment segment::create(const std::string& name, const shmsem::limits& sizes, sharing mode, std::error_code& ec) noexcept {
     ec.clear();
-    if (mode > sharing::everyone) {
-        ec = errc::invalid_argument;
-        return {};
-    }
     return handle_of(layout::create_segment(name, sizes, mode, ec), ec);
 }
 

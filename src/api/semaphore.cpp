@@ -27,8 +27,6 @@ bool unusual(const acquire_options& o) noexcept {
     return o.permits != 1 || o.ttl != duration::zero() || !o.tenant.empty() || !o.label.empty();
 }
 
-std::uint32_t shorter(std::uint32_t a, std::uint32_t b) noexcept { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
-
 enum class patience : std::uint8_t { none, bounded, endless };
 
 // How long a call may stand before a lock, which is held for microseconds unless its owner is stopped.
@@ -53,7 +51,7 @@ wait_result prepare(const semaphore_info& info, const acquire_options& o, patien
     }
     if (o.ttl != duration::zero()) {
         const std::uint32_t ttl = o.ttl == forever ? 0 : layout::ticks_of(o.ttl);
-        what.ttl_ticks = shorter(ttl, info.max_hold_ticks);
+        what.ttl_ticks = layout::shorter_of(ttl, info.max_hold_ticks);
         home.note_ttl(what.ttl_ticks);
         std::uint32_t shortest = block.shortest_ttl.load(relaxed);
         while (what.ttl_ticks != 0 && (shortest == 0 || what.ttl_ticks < shortest)) {
@@ -65,12 +63,8 @@ wait_result prepare(const semaphore_info& info, const acquire_options& o, patien
     }
     what.label = o.label.substr(0, max_label_length);
     if (o.tenant.empty()) return wait_result::granted;
-    const bool entered = core::lock_or_stop(lock_deadline(how, until), o.stop, [&](os::instant next) {
-        ec.clear();
-        what.tenant = core::tenant_id(home, o.tenant, next, ec);
-        return ec != errc::timed_out;
-    });
-    if (entered) return ec ? wait_result::failed : wait_result::granted;
+    what.tenant = core::tenant_id(home, o.tenant, {lock_deadline(how, until), o.stop}, ec);
+    if (ec != errc::timed_out) return ec ? wait_result::failed : wait_result::granted;
     ec.clear();
     return o.stop.stop_requested() ? wait_result::cancelled : wait_result::timed_out;
 }

@@ -202,7 +202,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     node.until_ns.store(static_cast<std::uint64_t>(given_up.time_since_epoch().count()), relaxed);
 
     bool full = false;
-    const auto join_queue = [&](wait_queue& queue) {
+    const bool locked = under_lock(home, index, identity, {request.lock_until, request.stop}, [&](wait_queue& queue) {
         os::kill_point("wait.locked");
         if (info.max_waiters != 0 && queue.waiting() >= info.max_waiters) {
             full = true;
@@ -210,9 +210,6 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         }
         queue.enqueue(mine.index(), mine.word());
         queue.dispatch();
-    };
-    const bool locked = lock_or_stop(request.lock_until, request.stop, [&](os::instant until) {
-        return under_lock(home, index, identity, until, join_queue);
     });
     const bool polled = request.until <= enqueued;  // no wait, so no time-out to count
     const auto gone = [&](wait_result how) {

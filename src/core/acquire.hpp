@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <stop_token>
 #include <system_error>
 
@@ -16,17 +15,6 @@ struct wait_request {
     os::instant lock_until = os::never;  // for the queue's lock, which is held for microseconds
     std::stop_token stop;
 };
-
-/// Tries to get a lock, `try_until(instant)`, by a deadline. Its owner may be a stopped process, so a requested stop ends that too.
-template <class Try>
-bool lock_or_stop(os::instant until, const std::stop_token& stop, Try&& try_until) noexcept {
-    constexpr os::nanoseconds slice{50'000'000};
-    for (;;) {
-        const os::instant next = stop.stop_possible() ? std::min(until, os::after(os::now(), slice)) : until;
-        if (try_until(next)) return true;
-        if (next == until || stop.stop_requested()) return false;
-    }
-}
 
 enum class wait_result : std::uint8_t { granted, timed_out, cancelled, failed };
 

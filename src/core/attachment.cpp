@@ -130,7 +130,7 @@ std::uint64_t attachment::join(std::error_code& ec) noexcept {
     const wiped_lock lock(member_.page().joining);
     if (const std::uint64_t mine = identity()) return mine;
     try {
-        core::keeper* const inherited = core::attachment::keeper();
+        core::keeper* const inherited = keeper();
         auto fresh = std::make_unique<core::keeper>(*this, inherited);
         // Before it starts: as soon as it is a member, other threads of ours use it.
         keeper_.store(fresh.get(), std::memory_order_release);

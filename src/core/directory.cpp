@@ -129,11 +129,11 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
 }
 
 template <class Body>
-bool in_directory(attachment& home, os::instant until, std::error_code& ec, Body&& body) noexcept {
+bool in_directory(attachment& home, const robust::lock_wait& wait, std::error_code& ec, Body&& body) noexcept {
     const std::uint64_t identity = home.join(ec);
     if (identity == 0) return false;
     robust::robust_lock lock(home.member(), identity, home.view().header().directory_lock);
-    const auto got = lock.lock(until);
+    const auto got = lock.lock(wait);
     if (got == robust::lock_result::timed_out) {
         ec = errc::timed_out;
         return false;
@@ -203,7 +203,8 @@ void remove_semaphore(attachment& home, std::uint32_t index, std::uint32_t gener
 //   1 state free -> making            directory.tenant   state -> free
 //   2 everything else                 -                  the same
 //   3 state making -> ready  COMMIT   -                  nothing
-std::uint32_t tenant_id(attachment& home, std::string_view name, os::instant until, std::error_code& ec) noexcept {
+std::uint32_t tenant_id(attachment& home, std::string_view name, const robust::lock_wait& wait,
+                        std::error_code& ec) noexcept {
     if (name.empty()) return 0;
     const std::uint32_t limit = home.view().sizes().tenants;
     const auto find = [&]() noexcept -> std::uint32_t {
@@ -217,7 +218,7 @@ std::uint32_t tenant_id(attachment& home, std::string_view name, os::instant unt
     };
     std::uint32_t id = find();
     if (id != 0) return id;
-    in_directory(home, until, ec, [&] {
+    in_directory(home, wait, ec, [&] {
         if ((id = find()) != 0) return;
         std::uint32_t i = 0;
         while (i < limit && home.view().tenant(i).state.load(relaxed) != raw(directory_state::free)) ++i;

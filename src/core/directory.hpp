@@ -28,8 +28,9 @@ std::uint32_t find_or_make_semaphore(attachment& home, std::string_view name, co
 /// Takes an ownerless semaphore out of the directory. Nobody may be using it.
 void remove_semaphore(attachment& home, std::uint32_t index, std::uint32_t generation) noexcept;
 /// index + 1 of the tenant of that name, entered if need be; 0 for an empty name, and on error.
-/// @param until  for the directory's lock, should its owner be stopped: then errc::timed_out
-std::uint32_t tenant_id(attachment& home, std::string_view name, os::instant until, std::error_code& ec) noexcept;
+/// @param wait  for the directory's lock; in vain: errc::timed_out
+std::uint32_t tenant_id(attachment& home, std::string_view name, const robust::lock_wait& wait,
+                        std::error_code& ec) noexcept;
 /// After a death inside the directory's lock: entries that were being made are free again.
 void repair_directory(attachment& home) noexcept;
 

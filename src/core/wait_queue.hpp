@@ -88,10 +88,10 @@ void request_dispatch(attachment& home, std::uint32_t index, std::uint64_t ident
 
 /// Runs `body(queue)` under the lock; repairs first if the last owner died in it. @return false when the lock could not be had
 template <class Body>
-bool once_under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant until,
+bool once_under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, const robust::lock_wait& wait,
                      Body&& body) noexcept {
     robust::robust_lock lock(home.member(), identity, home.view().semaphore(index).lock);
-    const robust::lock_result got = until == at_once ? lock.try_lock() : lock.lock(until);
+    const robust::lock_result got = wait.until == at_once ? lock.try_lock() : lock.lock(wait);
     if (got == robust::lock_result::timed_out) return false;
     wait_queue queue(home, index);
     if (got == robust::lock_result::owner_died) queue.recover();
@@ -103,8 +103,9 @@ bool once_under_lock(attachment& home, std::uint32_t index, std::uint64_t identi
 
 /// The same, and afterwards serves whoever asked for it meanwhile.
 template <class Body>
-bool under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant until, Body&& body) noexcept {
-    if (!once_under_lock(home, index, identity, until, body)) return false;
+bool under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, const robust::lock_wait& wait,
+                Body&& body) noexcept {
+    if (!once_under_lock(home, index, identity, wait, body)) return false;
     // seq_cst: after the unlock. Whoever raised the flag before found the lock taken, or will find it free. See request_dispatch().
     if ((home.view().semaphore(index).gate.load(std::memory_order_seq_cst) & layout::gate::dispatch_wanted) != 0) {
         request_dispatch(home, index, identity);

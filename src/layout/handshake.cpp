@@ -156,9 +156,9 @@ mapping map_checked(const os::shm_file& file, bool writable, std::error_code& ec
     return m;
 }
 
-std::error_code validate(const std::string& name, const limits& sizes) {
+std::error_code validate(const std::string& name, const limits& sizes, sharing mode) {
     if (!valid_name(name)) return errc::invalid_name;
-    if (!valid(sizes)) return errc::invalid_argument;
+    if (!valid(sizes) || mode > sharing::everyone) return errc::invalid_argument;
     return {};
 }
 
@@ -175,7 +175,7 @@ bool valid_name(std::string_view name) noexcept {
 }
 
 mapping create_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec) {
-    if ((ec = validate(name, sizes))) return {};
+    if ((ec = validate(name, sizes, mode))) return {};
     os::shm_file file;
     if (const int error = os::shm_file::create_nameless(file)) {
         ec = error == EISDIR || error == ENOENT ? make_error_code(errc::kernel_unsupported) : code_of(error);
@@ -230,7 +230,7 @@ void each_process_entry(const std::string& name, const std::function<void(const 
 
 mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode,
                                std::error_code& ec, found_segment& found) {
-    if ((ec = validate(name, sizes))) return {};
+    if ((ec = validate(name, sizes, mode))) return {};
     for (;;) {
         os::shm_file file;
         const int error = os::shm_file::open(file_of(name), true, file);

@@ -55,4 +55,7 @@ constexpr os::nanoseconds duration_of(std::uint32_t ticks) noexcept {
     return tick_length * static_cast<std::int64_t>(ticks);
 }
 
+/// The shorter of two numbers of ticks, each of which may be "none".
+constexpr std::uint32_t shorter_of(std::uint32_t a, std::uint32_t b) noexcept { return a == 0 || (b != 0 && b < a) ? b : a; }
+
 }  // namespace shmsem::layout

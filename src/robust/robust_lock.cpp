@@ -111,7 +111,7 @@ lock_result robust_lock::try_lock() noexcept {
     return lock_result::timed_out;
 }
 
-lock_result robust_lock::lock(os::instant until) noexcept {
+lock_result robust_lock::lock(const lock_wait& wait) noexcept {
     bool slept = false;
     for (int round = 0;; ++round) {
         lock_word seen;
@@ -125,13 +125,13 @@ lock_result robust_lock::lock(os::instant until) noexcept {
             continue;
         }
         const os::instant now = os::now();
-        if (now >= until) return lock_result::timed_out;
+        if (now >= wait.until || (wait.stop != nullptr && wait.stop->stop_requested())) return lock_result::timed_out;
         if (seen.owner == 0) continue;
         lock_word sleeping = seen;
         sleeping.waiters = true;
         std::uint64_t bits = seen.pack();
         if (!seen.waiters && !word_.compare_exchange_strong(bits, sleeping.pack())) continue;
-        os::futex_wait(futex_of(word_), sleeping.low(), std::min(until, os::after(now, look_again)));
+        os::futex_wait(futex_of(word_), sleeping.low(), std::min(wait.until, os::after(now, look_again)));
         slept = true;  // others may sleep too: whoever slept takes it with the waiters bit set
     }
 }

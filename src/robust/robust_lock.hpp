@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 
 #include "os/clock.hpp"
 #include "robust/membership.hpp"
@@ -35,6 +36,14 @@ enum class [[nodiscard]] lock_result : std::uint8_t{
     timed_out,   ///< not ours
 };
 
+/// For how long a lock is waited for, should its owner be a stopped process.
+struct lock_wait {
+    lock_wait(os::instant by) noexcept : until(by) {}
+    lock_wait(os::instant by, const std::stop_token& or_stop) noexcept : until(by), stop(&or_stop) {}
+    os::instant until;
+    const std::stop_token* stop = nullptr;  // when it is requested, no longer
+};
+
 /// A robust lock on one word in shared memory (layout::lock_word). It is not a pthread mutex because a robust pthread mutex
 /// keeps list pointers beside its word, in memory that any process may have damaged, and the C library follows them.
 class robust_lock {
@@ -45,7 +54,7 @@ class robust_lock {
     robust_lock(const robust_lock&) = delete;
     robust_lock& operator=(const robust_lock&) = delete;
 
-    lock_result lock(os::instant until) noexcept;
+    lock_result lock(const lock_wait& wait) noexcept;
     lock_result try_lock() noexcept;
     void unlock() noexcept;
 
