@@ -33,19 +33,17 @@ void holder::let_go() {
     EXPECT_EQ(process.wait_exit(), 0);
 }
 
-namespace {
-bool waits(const scene& where, pid_t pid) {
-    const auto waiters = where.look().waiters;
+bool waits(const scene& where, const std::string& semaphore, pid_t pid) {
+    const auto waiters = where.look(semaphore).waiters;
     return std::any_of(waiters.begin(), waiters.end(),
                        [&](const waiter_info& one) { return one.pid == static_cast<std::uint32_t>(pid); });
 }
-}  // namespace
 
-waiter::waiter(const scene& where, std::int64_t permits, standing as) {
+waiter::waiter(const scene& where, std::int64_t permits, standing as, const std::string& semaphore) {
     process = fork_child([&] {
         segment home = where.open();
         std::error_code ec;
-        auto mine = home.find(scene::permits).try_acquire_for(liveness_bound, {.permits = permits}, ec);
+        auto mine = home.find(semaphore).try_acquire_for(liveness_bound, {.permits = permits}, ec);
         EXPECT_FALSE(ec) << ec.message();
         if (!mine) {
             lease_->said.raise();
@@ -58,7 +56,7 @@ waiter::waiter(const scene& where, std::int64_t permits, standing as) {
     });
     if (as == standing::queued) {
         // Not by the number of waiters, from which dead ones may be going.
-        EXPECT_TRUE(eventually([&] { return waits(where, process.pid()); }));
+        EXPECT_TRUE(eventually([&] { return waits(where, semaphore, process.pid()); }));
     }
 }
 

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
+#include <string>
 
 #include "crash/scene.hpp"
 
@@ -27,6 +30,8 @@ class holder {
     explicit holder(const scene& where, std::int64_t permits = 1, duration ttl = {});
     /// Releases, which must succeed, and ends.
     void let_go();
+    /// The same, without waiting for it.
+    void may_let_go() { enough_->raise(); }
     [[nodiscard]] const told_lease& held() const noexcept { return *lease_; }
 
     child process;
@@ -41,9 +46,12 @@ enum class standing : std::uint8_t { queued, served_at_once };
 /// Asks for permits with a deadline that is only there to fail; what it gets it keeps until done().
 class waiter {
    public:
-    explicit waiter(const scene& where, std::int64_t permits = 1, standing as = standing::queued);
+    explicit waiter(const scene& where, std::int64_t permits = 1, standing as = standing::queued,
+                    const std::string& semaphore = scene::permits);
     /// Waits for the answer. @return whether it got the permits
     [[nodiscard]] bool granted();
+    /// It need not keep them.
+    void may_release() { enough_->raise(); }
     [[nodiscard]] bool answered() const noexcept { return lease_->said.raised(); }
     /// Releases, which must succeed, and ends.
     void done();
@@ -55,6 +63,9 @@ class waiter {
     shared<told_lease> lease_;
     shared<flag> enough_;
 };
+
+/// True when that process stands in the semaphore's queue.
+[[nodiscard]] bool waits(const scene& where, const std::string& semaphore, pid_t pid);
 
 /// Somebody comes for permits after the crash, gets them, and gives them back.
 void expect_served(const scene& after, std::int64_t permits = 1);

@@ -2,7 +2,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <string>
 
 #include "crash/actors.hpp"
@@ -27,15 +26,6 @@ void expect_usable(segment& home) {
     ASSERT_TRUE(all);
     EXPECT_TRUE(all->release());
     EXPECT_TRUE(invariants_hold(home));
-}
-
-/// Files in /dev/shm whose name contains that of the segment.
-std::size_t files_of(const std::string& name) {
-    std::size_t count = 0;
-    for (const auto& file : std::filesystem::directory_iterator("/dev/shm")) {
-        if (file.path().filename().string().find(name) != std::string::npos) ++count;
-    }
-    return count;
 }
 
 class CreatorKilled : public ::testing::TestWithParam<const char*> {

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <thread>
 #include <vector>
+
+#include "layout/words.hpp"
+#include "support/raw_segment.hpp"
 
 namespace shmsem::test {
 namespace {
@@ -57,6 +61,26 @@ void expect_room_for_waiters(semaphore& permits, std::uint32_t room) {
     EXPECT_EQ(served.load(), room);
 }
 
+void expect_no_trace(segment& home) {
+    expect_only_the_living(home);
+    for (const auto& one : home.inspect().semaphores) {
+        EXPECT_EQ(one.stats.acquired, 0U) << one.name;
+        EXPECT_EQ(one.stats.waiting, 0U) << one.name;
+        EXPECT_EQ(one.stats.inversions, 0U) << one.name;
+    }
+    EXPECT_TRUE(invariants_hold(home));
+}
+
+std::uint32_t nodes_in_use(const std::string& name) {
+    const raw_segment inside(name);
+    std::uint32_t count = 0;
+    for (std::uint32_t i = 0; i < inside.view().sizes().waiters; ++i) {
+        const auto word = layout::node_word::unpack(inside.view().node(i).word.load());
+        if (word.state != layout::node_state::free) ++count;
+    }
+    return count;
+}
+
 }  // namespace
 
 semaphore_options unexpiring(std::int64_t permits, std::int64_t max_permits) {
@@ -68,9 +92,9 @@ scene::scene(const semaphore_options& options, const limits& sizes) : name_("cra
     seen_ = segment::open(name(), access::read_only);
 }
 
-semaphore_snapshot scene::look() const {
+semaphore_snapshot scene::look(const std::string& semaphore) const {
     for (auto& one : seen_.inspect().semaphores) {
-        if (one.name == permits) return one;
+        if (one.name == semaphore) return one;
     }
     ADD_FAILURE() << "the semaphore has gone";
     return {};
@@ -78,6 +102,14 @@ semaphore_snapshot scene::look() const {
 
 bool scene::queued(std::uint32_t n) const {
     return eventually([&] { return look().stats.waiting == n; });
+}
+
+std::size_t files_of(const std::string& name) {
+    std::size_t count = 0;
+    for (const auto& file : std::filesystem::directory_iterator("/dev/shm")) {
+        if (file.path().filename().string().find(name) != std::string::npos) ++count;
+    }
+    return count;
 }
 
 void expect_only_the_living(segment& home) {
@@ -93,12 +125,18 @@ void expect_whole(const scene& after) {
         semaphore permits = home.find(scene::permits);
         if (!takes_all(permits)) return;
         expect_room_for_waiters(permits, home.limits().waiters);
-        expect_only_the_living(home);
-        const semaphore_stats stats = permits.stats();
-        EXPECT_EQ(stats.acquired, 0U);
-        EXPECT_EQ(stats.waiting, 0U);
-        EXPECT_EQ(stats.inversions, 0U);
-        EXPECT_TRUE(invariants_hold(home));
+        expect_no_trace(home);
+    });
+}
+
+void expect_unharmed(const scene& after, const std::function<void(segment&)>& also) {
+    in_child([&] {
+        segment home = after.open();
+        semaphore permits = home.find(scene::permits);
+        if (!takes_all(permits)) return;
+        if (also) also(home);
+        expect_no_trace(home);
+        EXPECT_EQ(nodes_in_use(after.name()), 0U) << "waiter nodes are lost";
     });
 }
 

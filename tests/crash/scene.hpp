@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "support/shmsem_test.hpp"
@@ -29,7 +30,7 @@ class scene {
     /// Attaches; for the actors.
     [[nodiscard]] segment open() const { return segment::open(name()); }
     /// Looks without attaching.
-    [[nodiscard]] semaphore_snapshot look() const;
+    [[nodiscard]] semaphore_snapshot look(const std::string& semaphore = permits) const;
     [[nodiscard]] segment_snapshot look_around() const { return seen_.inspect(); }
     /// Returns when `n` calls wait in the queue. False after the bound.
     [[nodiscard]] bool queued(std::uint32_t n) const;
@@ -41,9 +42,15 @@ class scene {
     segment seen_;
 };
 
+/// Files in /dev/shm whose name contains that of the segment.
+[[nodiscard]] std::size_t files_of(const std::string& name);
+
 /// What must hold after any crash, found out by a process that was not there: every permit can be taken at once and given
 /// back, the queue holds as many waiters as it ever could, no entry of a dead process is left, and all invariants hold (I2, I4).
 void expect_whole(const scene& after);
+/// The same but for the queue's room, of which raw eyes see that nothing is missing: quick enough to follow each of thousands of
+/// deaths. @param also what else the survivor is to look at
+void expect_unharmed(const scene& after, const std::function<void(segment&)>& also = {});
 /// No entry in the process table of a process that has died, or will have none soon.
 void expect_only_the_living(segment& home);
 

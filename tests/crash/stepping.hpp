@@ -2,20 +2,49 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <random>
 #include <string>
 
 #include "support/child.hpp"
 
-// Processes that are led through a piece of code instruction by instruction, so that they can be killed after each of them.
+// Processes that are led through a piece of code instruction by instruction, so that they can be killed after each of them. What
+// the kernel does for a system call counts as one.
 
 namespace shmsem::test {
 
 /// Empty where a process may trace its children, else why not.
 [[nodiscard]] std::string no_tracing();
 
-/// A process that stops before the piece of code in question and after it; all other threads of it run freely.
-class stepped_process {
+/// A thread of another process that goes one instruction at a time; the process's other threads run freely.
+class stepped_thread {
+   public:
+    /// From where it happens to sleep.
+    explicit stepped_thread(pid_t thread);
+    /// @param when_it_sleeps called when the thread sleeps in the kernel, until it says that it has seen to its waking up; without
+    ///        it that ends the stepping
+    /// @return how many instructions were executed; fewer than `most` when it has ended, stopped itself, or sleeps
+    long step(long most, const std::function<bool()>& when_it_sleeps = {});
+    /// To be called after its process was killed or let go.
+    void let_go();
+
+   protected:
+    stepped_thread() = default;
+    pid_t thread_ = 0;
+
+   private:
+    enum class moved : std::uint8_t { yes, asleep, no };
+    moved step_once(const std::function<bool()>* when_it_sleeps);
+
+    int signal_ = 0;  // came while it stepped, to be handed on
+    bool woken_ = false;
+    bool ended_ = false;
+};
+
+/// A process of which the main thread stops before the piece of code in question and after it.
+class stepped_process : public stepped_thread {
    public:
     /// What `body` calls around the code.
     class marks {
@@ -26,34 +55,37 @@ class stepped_process {
 
     /// Returns when the process has come to begin().
     explicit stepped_process(const std::function<void(const marks&)>& body);
-    /// @return how many instructions were executed; fewer than `most` when it has come to end()
-    long step(long most);
+    [[nodiscard]] pid_t pid() const noexcept { return process_.pid(); }
+    /// Keeps its background thread, if it has one, from doing anything at all.
+    void without_its_background_thread();
+    void send_kill() const { process_.send(SIGKILL); }
     void expect_killed();
 
    private:
     child process_;
-};
-
-/// Another process's thread under the same treatment, from where it happens to sleep to its end.
-class stepped_thread {
-   public:
-    explicit stepped_thread(pid_t thread);
-    /// @return how many instructions were executed; fewer than `most` when the thread has ended
-    long step(long most);
-    /// The same; ends also when the thread falls asleep.
-    long step_while_awake(long most);
-    /// To be called after its process was killed or let go.
-    void let_go();
-
-   private:
-    pid_t thread_;
-    bool ended_ = false;
+    std::optional<stepped_thread> background_;
 };
 
 /// The library's background thread of a process that has used it; 0 if there is none.
 [[nodiscard]] pid_t background_thread_of(pid_t process);
 
-/// Calls `kill_after(n)` for many n in 0..total, for every n if there are no more than `rounds`; the first is chosen at random.
-void for_many_steps(long total, long rounds, const std::function<void(long n)>& kill_after);
+/// Random numbers of this run: printed, and repeated by SHMSEM_SEED.
+[[nodiscard]] std::mt19937_64& random_numbers();
+
+/// SHMSEM_DEATHS, a number or "all"; `usual` without it.
+[[nodiscard]] long deaths_asked_for(long usual, long all);
+
+/// After how many instructions to kill: after each of them if all deaths are asked for, else after some at random.
+class death_plan {
+   public:
+    death_plan(long total, long usual_deaths) : total_(total), deaths_(deaths_asked_for(usual_deaths, total + 1)) {}
+    /// Calls `kill_after(n)` for n in 0..total until a check fails, then says after how many instructions.
+    /// @param kill_after returns true when the victim was killed before its end
+    void carry_out(const std::function<bool(long n)>& kill_after);
+
+   private:
+    long total_;
+    long deaths_;
+};
 
 }  // namespace shmsem::test

@@ -1,0 +1,142 @@
+#include <csignal>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "crash/actors.hpp"
+#include "crash/stepping.hpp"
+#include "crash/stillness.hpp"
+#include "support/raw_segment.hpp"
+
+// A process that is killed after any instruction of its background thread, or asked to leave then.
+
+namespace shmsem::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr long kEnd = 10'000'000;
+constexpr std::chrono::seconds kHours{3 * 3600};
+
+/// A process that attaches, and leaves when it is told to; its background thread is in our hands.
+class led_background_thread {
+   public:
+    explicit led_background_thread(const scene& where) : where_(where) {
+        process = fork_child([&] {
+            segment home = where.open();
+            (void)home.find(scene::permits).try_acquire();  // so that it has a background thread
+            attached_->raise();
+            go_->wait();
+            leaving_->raise();
+            home = segment();
+        });
+        attached_->wait();
+        thread_ = std::make_unique<stepped_thread>(background_thread_of(process.pid()));
+    }
+    /// It wakes up and looks round.
+    void give_news() const {
+        const raw_segment inside(where_.name());
+        for (std::uint32_t i = 0; i < inside.view().sizes().processes; ++i) {
+            auto& entry = inside.view().process(i);
+            if (entry.pid.load() == static_cast<std::uint32_t>(process.pid())) entry.mailbox.fetch_add(1);
+        }
+    }
+    void tell_to_leave() const { go_->raise(); }
+    void until_it_waits_for_that_thread() const {
+        leaving_->wait();
+        EXPECT_TRUE(eventually([&] { return sleeps(process.pid()); }));
+    }
+    stepped_thread& thread() { return *thread_; }
+    void kill() {
+        process.send(SIGKILL);
+        thread_->let_go();
+        (void)process.kill();
+    }
+
+    child process;
+
+   private:
+    const scene& where_;
+    shared<flag> attached_;
+    shared<flag> go_;
+    shared<flag> leaving_;
+    std::unique_ptr<stepped_thread> thread_;
+};
+
+class OfTheBackgroundThread : public ::testing::Test {
+   protected:
+    void SetUp() override {
+        const std::string reason = no_tracing();
+        if (!reason.empty()) GTEST_SKIP() << reason;
+        if (thread_sanitizer) GTEST_SKIP() << "single steps through its runtime take for ever";
+    }
+    static constexpr limits few{.processes = 3, .semaphores = 1, .permits = 2, .waiters = 2, .tenants = 1};
+};
+
+TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionAProcessThatLeavesHasLeft) {
+    watchdog guard{kHours};
+    const scene set(unexpiring(1), few);
+    const auto once = [&](long most) {
+        led_background_thread dies(set);
+        dies.tell_to_leave();
+        const long done = dies.thread().step(most, [] { return true; });
+        dies.kill();
+        expect_served(set);
+        expect_unharmed(set);
+        return done;
+    };
+    const long total = once(kEnd);
+    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    expect_whole(set);
+}
+
+TEST_F(OfTheBackgroundThread, AskedAfterAnyInstructionOfItAProcessLeaves) {
+    watchdog guard{kHours};
+    const scene set(unexpiring(1), limits{.processes = 1, .semaphores = 1, .permits = 1, .waiters = 1, .tenants = 1});
+    const auto once = [&](long most) {
+        led_background_thread leaves(set);
+        leaves.give_news();
+        const long done = leaves.thread().step(most);
+        if (done == most) {
+            leaves.tell_to_leave();
+            leaves.until_it_waits_for_that_thread();
+            leaves.thread().let_go();
+            EXPECT_EQ(leaves.process.wait_exit(), 0);
+        } else {
+            leaves.kill();
+        }
+        return done;
+    };
+    const long total = once(kEnd);
+    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    expect_whole(set);
+}
+
+TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionThatReapsADeadHolderNothingIsLost) {
+    watchdog guard{kHours};
+    const scene set(unexpiring(2));
+    const auto once = [&](long most) {
+        holder corpse(set, 2);
+        led_background_thread reaps(set);
+        waiter first(set);
+        waiter second(set);
+        for (child* one : {&first.process, &second.process}) freeze_when_still(*one);
+        (void)corpse.process.kill();
+        const long done = reaps.thread().step(most);
+        reaps.kill();
+        for (child* one : {&first.process, &second.process}) one->cont();
+        for (waiter* one : {&first, &second}) {
+            EXPECT_TRUE(one->granted());
+            one->done();
+        }
+        expect_unharmed(set);
+        return done;
+    };
+    const long total = once(kEnd);
+    EXPECT_EQ(set.look().stats.total_reaped, 2U) << "by the background thread, as was to be shown";
+    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    expect_whole(set);
+}
+
+}  // namespace
+}  // namespace shmsem::test
