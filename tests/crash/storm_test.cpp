@@ -47,8 +47,12 @@ struct seats {
 struct weather {
     const char* name;
     order how;
-    bool resizes;
-    bool stops;
+    bool resizes = false;
+    bool stops = false;
+    int processes = 20;
+    /// Until so many have died, or for so long.
+    int deaths = rounds(3000);
+    std::chrono::seconds duration{0};
 };
 
 /// One process's life: does what it likes until the kill point that was chosen for it, or for long enough.
@@ -131,8 +135,6 @@ class life {
 
 class Storm : public ::testing::TestWithParam<weather> {
    protected:
-    static constexpr int kProcesses = 20;
-
     void start(std::uint64_t id) {
         const std::uint64_t seed = random_();
         child one = fork_child([&] {
@@ -168,7 +170,7 @@ class Storm : public ::testing::TestWithParam<weather> {
     }
 
     scene set{{.permits = 5, .max_permits = kSeats, .ttl = forever, .order = GetParam().how},
-              {.processes = 256, .semaphores = 2, .permits = kSeats, .waiters = 64, .tenants = 1}};
+              {.processes = 1024, .semaphores = 2, .permits = kSeats, .waiters = 512, .tenants = 1}};
     shared<seats> table;
     std::mt19937_64 random_{0};
 
@@ -176,13 +178,16 @@ class Storm : public ::testing::TestWithParam<weather> {
     std::map<pid_t, child> running_;
 
    protected:
-    void rage(int deaths) {
+    /// @return how many died
+    int rage() {
+        const weather& how = GetParam();
+        const auto end = std::chrono::steady_clock::now() + how.duration;
         std::uint64_t id = 0;
-        for (int i = 0; i < kProcesses; ++i) start(++id);
+        for (int i = 0; i < how.processes; ++i) start(++id);
         int dead = 0;
-        while (dead < deaths && !HasFailure()) {
+        while ((dead < how.deaths || std::chrono::steady_clock::now() < end) && !HasFailure()) {
             if (random_() % 4 == 0) anyone().send(SIGKILL);
-            if (GetParam().stops && random_() % 4 == 0) {
+            if (how.stops && random_() % 4 == 0) {
                 child& frozen = anyone();
                 frozen.send(SIGSTOP);
                 std::this_thread::sleep_for(2ms);
@@ -192,6 +197,7 @@ class Storm : public ::testing::TestWithParam<weather> {
             start(++id);
         }
         running_.clear();
+        return dead;
     }
 };
 
@@ -201,8 +207,8 @@ TEST_P(Storm, LosesNoPermitAndSeatsNoTwoOnTheSameSeat) {
     if (const char* given = std::getenv("SHMSEM_SEED")) seed = std::strtoull(given, nullptr, 0);
     std::printf("seed: SHMSEM_SEED=%llu\n", static_cast<unsigned long long>(seed));
     random_.seed(seed);
-    rage(rounds(3000));
-    std::printf("%llu leases\n", static_cast<unsigned long long>(table->leases.load()));
+    const int deaths = rage();
+    std::printf("%d deaths, %llu leases\n", deaths, static_cast<unsigned long long>(table->leases.load()));
     expect_whole(set);
     if (!GetParam().resizes) {
         EXPECT_EQ(set.look().stats.capacity, 5U);
@@ -211,12 +217,16 @@ TEST_P(Storm, LosesNoPermitAndSeatsNoTwoOnTheSameSeat) {
 
 std::string name_of(const ::testing::TestParamInfo<weather>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(Of, Storm,
-                         ::testing::Values(weather{"StrictOrder", order::fifo, false, false},
-                                           weather{"ThroughputOrder", order::throughput, false, false},
-                                           weather{"ResizesToo", order::fifo, true, false},
-                                           weather{"StopsToo", order::fifo, false, true}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(
+    Of, Storm,
+    ::testing::Values(weather{"StrictOrder", order::fifo}, weather{"ThroughputOrder", order::throughput},
+                      weather{.name = "ResizesToo", .how = order::fifo, .resizes = true},
+                      weather{.name = "StopsToo", .how = order::fifo, .stops = true},
+                      weather{.name = "TwoHundredForAMinute",
+                              .how = order::fifo,
+                              .processes = 200,
+                              .duration = std::chrono::seconds{rounds(60)}}),
+    name_of);
 
 }  // namespace
 }  // namespace shmsem::test
