@@ -76,10 +76,11 @@ class OfTheBackgroundThread : public ::testing::Test {
 TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionAProcessThatLeavesHasLeft) {
     watchdog guard{kHours};
     const scene set(unexpiring(1), few);
+    path way;
     const auto once = [&](long most) {
         led_background_thread dies(set);
         dies.tell_to_leave();
-        const long done = dies.thread().step(most, [] { return true; });
+        const long done = dies.thread().step_along(way, most, [] { return true; });
         dies.kill();
         expect_served(set);
         expect_unharmed(set);
@@ -93,10 +94,11 @@ TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionAProcessThatLeavesHasLeft
 TEST_F(OfTheBackgroundThread, AskedAfterAnyInstructionOfItAProcessLeaves) {
     watchdog guard{kHours};
     const scene set(unexpiring(1), limits{.processes = 1, .semaphores = 1, .permits = 1, .waiters = 1, .tenants = 1});
+    path way;
     const auto once = [&](long most) {
         led_background_thread leaves(set);
         leaves.give_news();
-        const long done = leaves.thread().step(most);
+        const long done = leaves.thread().step_along(way, most);
         if (done == most) {
             leaves.tell_to_leave();
             leaves.until_it_waits_for_that_thread();
@@ -115,6 +117,7 @@ TEST_F(OfTheBackgroundThread, AskedAfterAnyInstructionOfItAProcessLeaves) {
 TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionThatReapsADeadHolderNothingIsLost) {
     watchdog guard{kHours};
     const scene set(unexpiring(2));
+    path way;
     const auto once = [&](long most) {
         holder corpse(set, 2);
         led_background_thread reaps(set);
@@ -122,7 +125,7 @@ TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionThatReapsADeadHolderNothi
         waiter second(set);
         for (child* one : {&first.process, &second.process}) freeze_when_still(*one);
         (void)corpse.process.kill();
-        const long done = reaps.thread().step(most);
+        const long done = reaps.thread().step_along(way, most);
         reaps.kill();
         for (child* one : {&first.process, &second.process}) one->cont();
         for (waiter* one : {&first, &second}) {

@@ -37,6 +37,7 @@ void expect_usable(segment& home) {
 TEST_F(AfterAnyInstruction, OfACreationThereIsNothingOrAWholeSegment) {
     watchdog guard{kHours};
     bool made_before = false;
+    path way;
     const auto once = [&](long most) {
         const test_name name("made");
         stepped_process dies([&](const marks& at) {
@@ -44,7 +45,7 @@ TEST_F(AfterAnyInstruction, OfACreationThereIsNothingOrAWholeSegment) {
             const segment home = segment::create(name.name(), crash_limits);
             at.end();
         });
-        const long done = dies.step(most);
+        const long done = dies.step_along(way, most);
         dies.expect_killed();
         const bool made = files_of(name.name()) == 1;
         in_child([&] {
@@ -62,6 +63,7 @@ TEST_F(AfterAnyInstruction, OfACreationThereIsNothingOrAWholeSegment) {
 
 TEST_F(AfterAnyInstruction, OfARemovalTheSegmentIsThereOrCanBeMadeAnew) {
     watchdog guard{kHours};
+    path way;
     const auto once = [&](long most) {
         const scene set;
         holder holds(set);
@@ -71,7 +73,7 @@ TEST_F(AfterAnyInstruction, OfARemovalTheSegmentIsThereOrCanBeMadeAnew) {
             (void)segment::remove(set.name());
             at.end();
         });
-        const long done = dies.step(most);
+        const long done = dies.step_along(way, most);
         dies.expect_killed();
         // Who was attached goes on in the one that they share.
         holds.let_go();
@@ -92,6 +94,7 @@ TEST_F(AfterAnyInstruction, OfAPostThatServesAWaiterTheUnitIsPostedOrNot) {
     const scene set;
     const auto units = [&] { return set.open().ownerless("units", {}); };
     bool posted = false;
+    path way;
     const auto once = [&](long most) {
         stepped_process dies([&](const marks& at) {
             auto mine = units();
@@ -105,7 +108,7 @@ TEST_F(AfterAnyInstruction, OfAPostThatServesAWaiterTheUnitIsPostedOrNot) {
             EXPECT_TRUE(mine.try_acquire_for(liveness_bound)) << "the unit is lost";
         });
         in_child([&] { EXPECT_TRUE(queued(units(), 1)); });
-        const long done = dies.step(most);
+        const long done = dies.step_along(way, most);
         dies.expect_killed();
         shared<std::atomic<bool>> one_more{false};
         in_child([&] {

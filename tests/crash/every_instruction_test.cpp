@@ -45,9 +45,11 @@ class performance {
     }
 
     /// @return how many instructions the victim executed
-    long play(long most) {
+    long play(path& way, long most) {
         if (what_.unobserved) keep_others_from_acting();
-        const long done = what_.unobserved ? victim_.step(most) : victim_.step(most, [&] { return help_if_queued(); });
+        std::function<bool()> help;
+        if (!what_.unobserved) help = [&] { return help_if_queued(); };
+        const long done = victim_.step_along(way, most, help);
         victim_.expect_killed();
         for (child* one : others()) {
             if (what_.unobserved) one->cont();
@@ -118,16 +120,16 @@ class performance {
 TEST_P(KilledAfterAnyInstruction, LosesNothing) {
     watchdog guard{std::chrono::seconds{3 * 3600}};
     const operation& what = GetParam();
-    long total = 0;
+    path way;
     const auto once = [&](long most) {
         if (what.only_once) make_scene();
         performance death(*set, what);
-        const long done = death.play(most);
+        const long done = death.play(way, most);
         death.end();
         expect_unharmed(*set, what.check);
         return done;
     };
-    total = once(kEnd);
+    const long total = once(kEnd);
     ASSERT_LT(total, kEnd);
     death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
     expect_whole(*set);

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <sys/ptrace.h>
 #include <sys/time.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -57,6 +59,19 @@ std::string no_tracing() {
     return std::string("ptrace: ") + std::strerror(error->load());
 }
 
+void path::add(std::uintptr_t instruction) {
+    const bool is_new = seen_.insert(instruction).second;
+    const auto after = static_cast<long>(at_.size());
+    landmark_.push_back(is_new || landmark_.empty() ? after : landmark_.back());
+    at_.push_back(instruction);
+}
+
+path::landmark path::last_within(long most) const {
+    const long end = std::min(most, static_cast<long>(at_.size()) - 1);
+    const long after = landmark_[static_cast<std::size_t>(end)];
+    return {.instruction = at_[static_cast<std::size_t>(after)], .after = after};
+}
+
 stepped_thread::stepped_thread(pid_t thread) : thread_(thread) {
     EXPECT_TRUE(eventually([&] { return sleeps(thread); }));
     EXPECT_EQ(::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr), 0) << std::strerror(errno);
@@ -65,8 +80,9 @@ stepped_thread::stepped_thread(pid_t thread) : thread_(thread) {
     EXPECT_EQ(::waitpid(thread, &status, __WALL), thread);
 }
 
-stepped_thread::moved stepped_thread::step_once(const std::function<bool()>* when_it_sleeps) {
-    if (::ptrace(PTRACE_SINGLESTEP, thread_, nullptr, reinterpret_cast<void*>(static_cast<long>(signal_))) != 0) {
+stepped_thread::moved stepped_thread::resume(int request, const std::function<bool()>& when_it_sleeps) {
+    const auto how = static_cast<__ptrace_request>(request);
+    if (::ptrace(how, thread_, nullptr, reinterpret_cast<void*>(static_cast<long>(signal_))) != 0) {
         ended_ = true;
         return moved::no;
     }
@@ -74,8 +90,11 @@ stepped_thread::moved stepped_thread::step_once(const std::function<bool()>* whe
     int status = 0;
     while (::waitpid(thread_, &status, __WALL) != thread_) {
         if (!sleeps(thread_)) continue;
-        if (when_it_sleeps == nullptr) return moved::asleep;
-        if (!woken_) woken_ = (*when_it_sleeps)();
+        if (!when_it_sleeps) {
+            ::ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr);  // where it was seized: it can be let go then
+            return moved::asleep;
+        }
+        if (!woken_) woken_ = when_it_sleeps();
     }
     if (!WIFSTOPPED(status)) {
         ended_ = true;
@@ -89,17 +108,56 @@ stepped_thread::moved stepped_thread::step_once(const std::function<bool()>* whe
 
 long stepped_thread::step(long most, const std::function<bool()>& when_it_sleeps) {
     const interruption sees_that_it_sleeps;
-    for (long done = 0; done < most; ++done) {
-        switch (step_once(when_it_sleeps ? &when_it_sleeps : nullptr)) {
-            case moved::yes: break;
-            case moved::asleep:
-                ::ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr);  // where it was seized: it can be let go then
-                return done;
-            case moved::no: return done;
-        }
-    }
-    return most;
+    long done = 0;
+    while (done < most && resume(PTRACE_SINGLESTEP, when_it_sleeps) == moved::yes) ++done;
+    return done;
 }
+
+long stepped_thread::step_along(path& way, long most, const std::function<bool()>& when_it_sleeps) {
+    if (way.known()) {
+        const long ran = run_along(way, most, when_it_sleeps);
+        return ran < 0 ? -ran : ran + step(most - ran, when_it_sleeps);
+    }
+    const interruption sees_that_it_sleeps;
+    way.add(next_instruction());
+    long done = 0;
+    while (done < most && resume(PTRACE_SINGLESTEP, when_it_sleeps) == moved::yes) {
+        way.add(next_instruction());
+        ++done;
+    }
+    return done;
+}
+
+/// @return how many instructions were executed; negative when the place was not reached: it went another way this time, to its end
+long stepped_thread::run_along(const path& way, long most, const std::function<bool()>& when_it_sleeps) {
+    const auto [place, after] = way.last_within(most);
+    if (after == 0 || !stop_before(place)) return 0;
+    const interruption sees_that_it_sleeps;
+    for (;;) {
+        if (resume(PTRACE_CONT, when_it_sleeps) != moved::yes) return -(after - 1);
+        if (next_instruction() == place) break;
+    }
+    (void)stop_before(0);
+    return after;
+}
+
+#if defined(__x86_64__)
+std::uintptr_t stepped_thread::next_instruction() const {
+    return static_cast<std::uintptr_t>(::ptrace(PTRACE_PEEKUSER, thread_, offsetof(user, regs.rip), nullptr));
+}
+
+bool stepped_thread::stop_before(std::uintptr_t instruction) const {
+    // Debug register 7: bit 0 switches register 0 on, all other zeros say "when executed". It is off while the address changes.
+    const auto set = [this](std::size_t which, std::uintptr_t value) {
+        return ::ptrace(PTRACE_POKEUSER, thread_, offsetof(user, u_debugreg) + which * sizeof(user::u_debugreg[0]), value) == 0;
+    };
+    if (!set(7, 0)) return false;
+    return instruction == 0 || (set(0, instruction) && set(7, 1));
+}
+#else
+std::uintptr_t stepped_thread::next_instruction() const { return 0; }  // all the same place: every step is taken
+bool stepped_thread::stop_before(std::uintptr_t) const { return false; }
+#endif
 
 void stepped_thread::let_go() {
     if (ended_) return;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "support/child.hpp"
 
@@ -18,6 +20,25 @@ namespace shmsem::test {
 /// Empty where a process may trace its children, else why not.
 [[nodiscard]] std::string no_tracing();
 
+/// Where the main thread of a process goes, instruction by instruction: recorded by the first that is led there, and for those that
+/// follow the way to run most of it. A step costs some 20 us in a virtual machine, so it is the steps that take the time.
+class path {
+   public:
+    [[nodiscard]] bool known() const noexcept { return !at_.empty(); }
+    void add(std::uintptr_t instruction);
+    /// The last place within `most` instructions that is not passed before, and after how many instructions it is reached.
+    struct landmark {
+        std::uintptr_t instruction = 0;
+        long after = 0;
+    };
+    [[nodiscard]] landmark last_within(long most) const;
+
+   private:
+    std::vector<std::uintptr_t> at_;
+    std::vector<long> landmark_;  // for each number of instructions the last new one
+    std::unordered_set<std::uintptr_t> seen_;
+};
+
 /// A thread of another process that goes one instruction at a time; the process's other threads run freely.
 class stepped_thread {
    public:
@@ -27,6 +48,8 @@ class stepped_thread {
     ///        it that ends the stepping
     /// @return how many instructions were executed; fewer than `most` when it has ended, stopped itself, or sleeps
     long step(long most, const std::function<bool()>& when_it_sleeps = {});
+    /// The same along a path, which is recorded if it is not known yet.
+    long step_along(path& way, long most, const std::function<bool()>& when_it_sleeps = {});
     /// To be called after its process was killed or let go.
     void let_go();
 
@@ -36,7 +59,10 @@ class stepped_thread {
 
    private:
     enum class moved : std::uint8_t { yes, asleep, no };
-    moved step_once(const std::function<bool()>* when_it_sleeps);
+    moved resume(int request, const std::function<bool()>& when_it_sleeps);
+    [[nodiscard]] std::uintptr_t next_instruction() const;
+    [[nodiscard]] bool stop_before(std::uintptr_t instruction) const;
+    long run_along(const path& way, long most, const std::function<bool()>& when_it_sleeps);
 
     int signal_ = 0;  // came while it stepped, to be handed on
     bool woken_ = false;
