@@ -59,8 +59,13 @@ segment open_with(const std::string& name, access how, std::error_code& ec, layo
 
 segment open_or_create_with(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec,
                             layout::found_segment& found) {
-    ec.clear();
-    return handle_of(layout::open_or_create_segment(name, sizes, sizes == limits{}, mode, ec, found), ec);
+    for (;;) {
+        layout::mapping m = layout::open_wanted_segment(name, sizes, sizes == limits{}, mode, ec, found);
+        if (ec != errc::segment_not_found) return handle_of(std::move(m), ec);
+        found = {.sizes = sizes};
+        segment made = segment::create(name, sizes, mode, ec);
+        if (ec != errc::segment_exists) return made;  // else somebody was faster: open theirs
+    }
 }
 
 bool in_range(duration d) noexcept { return d > duration::zero() && (d <= max_ttl || d == forever); }
@@ -232,7 +237,10 @@ bool remove_file(const std::string& name, bool only_if_unused, std::error_code& 
 
 segment segment::create(const std::string& name, const shmsem::limits& sizes, sharing mode, std::error_code& ec) noexcept {
     ec.clear();
-    return handle_of(layout::create_segment(name, sizes, mode, ec), ec);
+    layout::new_segment fresh = layout::make_segment(name, sizes, mode, ec);
+    segment made = handle_of(std::move(fresh.mapping), ec);
+    if (!ec) ec = fresh.link();
+    return ec ? segment() : std::move(made);
 }
 
 segment segment::create(const std::string& name, const shmsem::limits& sizes, sharing mode) {

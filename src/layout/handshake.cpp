@@ -174,25 +174,24 @@ bool valid_name(std::string_view name) noexcept {
     });
 }
 
-mapping create_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec) {
-    if ((ec = validate(name, sizes, mode))) return {};
-    os::shm_file file;
-    if (const int error = os::shm_file::create_nameless(file)) {
+new_segment make_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec) {
+    new_segment made;
+    if ((ec = validate(name, sizes, mode))) return made;
+    if (const int error = os::shm_file::create_nameless(made.file_)) {
         ec = error == EISDIR || error == ENOENT ? make_error_code(errc::kernel_unsupported) : code_of(error);
-        return {};
+        return made;
     }
-    mapping m = make(file, name, sizes, ec);
-    if (ec) return {};
-    if (const int error = file.set_mode(mode_bits(mode))) {
-        ec = code_of(error);
-        return {};
-    }
-    if (const int error = file.link_as(file_of(name))) {
-        ec = code_of(error);
-        return {};
-    }
+    made.name_ = file_of(name);
+    made.mapping = make(made.file_, name, sizes, ec);
+    if (ec) return made;
+    if (const int error = made.file_.set_mode(mode_bits(mode))) ec = code_of(error);
+    return made;
+}
+
+std::error_code new_segment::link() noexcept {
+    if (const int error = file_.link_as(name_)) return code_of(error);
     os::kill_point("segment.linked");
-    return m;
+    return {};
 }
 
 namespace {
@@ -228,44 +227,32 @@ void each_process_entry(const std::string& name, const std::function<void(const 
     }
 }
 
-mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode,
-                               std::error_code& ec, found_segment& found) {
+mapping open_wanted_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,
+                            found_segment& found) {
     if ((ec = validate(name, sizes, mode))) return {};
-    for (;;) {
-        os::shm_file file;
-        const int error = os::shm_file::open(file_of(name), true, file);
-        if (error == ENOENT) {
-            mapping m = create_segment(name, sizes, mode, ec);
-            if (ec == errc::segment_exists) continue;  // somebody else was faster: open theirs
-            found = {.sizes = sizes};
-            return m;
-        }
-        if (error != 0) {
-            ec = code_of(error);
-            return {};
-        }
-        const auto facts = file.stat();
-        if (mode == sharing::owner && facts.uid != ::geteuid()) {
-            ec = errc::segment_owner;
-            return {};
-        }
-        mapping m = map_checked(file, true, ec, found);
-        if (ec == errc::segment_half_made) {
-            // Nobody is at work on it: our creators link only what is ready. Replace it; ENOENT: somebody else just did.
-            const int gone = file.unlink_as(file_of(name));
-            if (gone != 0 && gone != ENOENT) {
-                ec = code_of(gone);
-                return {};
-            }
-            continue;
-        }
-        if (ec) return {};
-        if (!any_limits && !(found.sizes == sizes)) {
-            ec = errc::segment_limits;
-            return {};
-        }
-        return m;
+    os::shm_file file;
+    if (const int error = os::shm_file::open(file_of(name), true, file)) {
+        ec = code_of(error);
+        return {};
     }
+    const auto facts = file.stat();
+    if (mode == sharing::owner && facts.uid != ::geteuid()) {
+        ec = errc::segment_owner;
+        return {};
+    }
+    mapping m = map_checked(file, true, ec, found);
+    if (ec == errc::segment_half_made) {
+        // Nobody is at work on it: our creators link only what is ready. ENOENT: somebody else has removed it.
+        const int gone = file.unlink_as(file_of(name));
+        ec = gone == 0 || gone == ENOENT ? make_error_code(errc::segment_not_found) : code_of(gone);
+        return {};
+    }
+    if (ec) return {};
+    if (!any_limits && !(found.sizes == sizes)) {
+        ec = errc::segment_limits;
+        return {};
+    }
+    return m;
 }
 
 mapping create_anonymous_segment(const limits& sizes, std::error_code& ec) {

@@ -41,13 +41,29 @@ struct found_segment {
     std::uint32_t version = layout_version;
 };
 
-mapping create_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec);
+/// A segment that is whole, and that nobody else can find yet.
+class new_segment {
+   public:
+    layout::mapping mapping;  // to be taken
+    /// COMMIT: from now on others can open it. What may fail for want of memory has to come before, or a failed creation leaves a
+    /// segment behind.
+    std::error_code link() noexcept;
+
+   private:
+    friend new_segment make_segment(const std::string&, const limits&, sharing, std::error_code&);
+    os::shm_file file_;
+    std::string name_;
+};
+
+new_segment make_segment(const std::string& name, const limits& sizes, sharing mode, std::error_code& ec);
 /// @param found  filled also with errc::segment_version
 mapping open_segment(const std::string& name, bool writable, std::error_code& ec, found_segment& found);
-/// @param any_limits  accept an existing one whatever its limits are
+/// One that exists and is what a creator with these wishes would have made, or errc::segment_not_found; what is half made is
+/// removed.
+/// @param any_limits  accept it whatever its limits are
 /// @param found       filled also with errc::segment_limits and errc::segment_version
-mapping open_or_create_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode,
-                               std::error_code& ec, found_segment& found);
+mapping open_wanted_segment(const std::string& name, const limits& sizes, bool any_limits, sharing mode, std::error_code& ec,
+                            found_segment& found);
 /// Shows each process entry of a segment, read without mapping it.
 void each_process_entry(const std::string& name, const std::function<void(const process_entry&)>& visit,
                         std::error_code& ec);

@@ -79,6 +79,21 @@ void membership::renew_stamp() noexcept {
 
 void membership::give_stamp_back() noexcept { page_->stamp.store(next_serial(), std::memory_order_release); }
 
+namespace {
+
+// The calling thread's life word. From the list to 0 it is announced: one that kept the id of a dead thread without the kernel's
+// mark would be taken for held for ever, and its entry be lost.
+void let_go(layout::word32& life) noexcept {
+    auto& thread = os::thread_identity::current();
+    thread.announce(life);
+    thread.delist();
+    os::kill_point("leave.delisted");
+    life.store(0);
+    thread.withdraw();
+}
+
+}  // namespace
+
 bool membership::claim(layout::process_index p, const os::process_identity& who, std::uint64_t identity,
                        const cleaner* clean) noexcept {
     process_entry& e = view_.process(p);
@@ -137,13 +152,11 @@ bool membership::claim(layout::process_index p, const os::process_identity& who,
     std::uint64_t word = mine.pack();
     if (clean != nullptr && !(*clean)(p, mine, identity)) {  // a stopped process is in the way: leave it to a later reaper
         e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack());
-        thread.delist();
-        e.life.store(0);
+        let_go(e.life);
         return false;
     }
     if (!e.word.compare_exchange_strong(word, mine.as(entry_state::alive).pack())) {  // we stalled, and were given up
-        thread.delist();
-        e.life.store(0);
+        let_go(e.life);
         return false;
     }
     os::kill_point("join.alive");
@@ -172,8 +185,7 @@ entry_word membership::leave(layout::process_index me) noexcept {
         if (e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack())) dying = mine.as(entry_state::dying);
     }
     os::kill_point("leave.marked");
-    os::thread_identity::current().delist();
-    e.life.store(0);
+    let_go(e.life);
     os::futex_wake(e.life, INT_MAX);
     return dying;
 }

@@ -97,13 +97,22 @@ TEST_P(KilledAttaching, InTheStepsOfADeadHolderLeavesItsPermitToTheNext) {
     });
 }
 
-TEST(KilledLeaving, GivesItsPlaceBack) {
+class KilledLeaving : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(KilledLeaving, GivesItsPlaceBack) {
     watchdog guard{120s};
     scene set(unexpiring(1), few_places);
-    for (std::uint32_t i = 0; i < 4 * kPlaces; ++i) kill_during(set, attaches_and_leaves, "leave.marked");
+    for (std::uint32_t i = 0; i < 4 * kPlaces; ++i) kill_during(set, attaches_and_leaves, GetParam());
     expect_served(set);
     expect_whole(set);
 }
+
+// Off the kernel's list, its life word not yet 0: nobody would ever have marked it.
+INSTANTIATE_TEST_SUITE_P(At, KilledLeaving, ::testing::Values("leave.marked", "leave.delisted"), [](const auto& instance) {
+    std::string name = instance.param;
+    name[name.find('.')] = '_';
+    return name;
+});
 
 TEST(KilledAttached, AllProcessesThatTheTableHoldsAtOnceGiveTheirPlacesToTheNext) {
     watchdog guard{120s};

@@ -68,9 +68,8 @@ class performance {
    private:
     void let_them_queue() {
         for (int i = 0; i < what_.waiting; ++i) {
-            // It may be served before it is seen to wait: by a lease that expires, or when the first has given up.
-            const bool seen = what_.options.ttl >= std::chrono::seconds{1} && !what_.wait_behind;
-            const auto as = seen ? standing::queued : standing::served_at_once;
+            // It may be served before it is seen to wait.
+            const auto as = what_.expires || what_.wait_behind ? standing::served_at_once : standing::queued;
             queue_.push_back(std::make_unique<waiter>(where_, what_.wanted, as));
         }
     }

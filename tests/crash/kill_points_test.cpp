@@ -187,7 +187,7 @@ const std::vector<deed> deeds{
      audience::looks_on,
      keeper::lets_go_in_the_end,
      {"join.claimed", "join.life_locked", "join.alive"}},
-    {"Leaves", leaves, 1, audience::comes_after, keeper::nobody, {"leave.marked"}},
+    {"Leaves", leaves, 1, audience::comes_after, keeper::nobody, {"leave.marked", "leave.delisted"}},
     {"Releases", releases, 1, audience::looks_on, keeper::nobody, {"release.opened", "release.before_dispatch"}},
     {"ReleasesAsUsual",
      releases_as_usual,

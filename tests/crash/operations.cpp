@@ -216,7 +216,7 @@ void expect_new_tenants(segment& home) {
 
 void detach_lease(const scene& where, const marks& at) {
     auto one = prepared::at_the_door(where);
-    lease mine = one.permits.acquire();
+    lease mine = one.permits.acquire({.ttl = 50ms});
     at.begin();
     (void)mine.detach();
     at.end();
@@ -224,7 +224,7 @@ void detach_lease(const scene& where, const marks& at) {
 
 void adopt_lease(const scene& where, const marks& at) {
     auto one = prepared::at_the_door(where);
-    lease mine = one.permits.acquire();
+    lease mine = one.permits.acquire({.ttl = 50ms});
     const detached_lease afloat = mine.detach();
     std::error_code ec;
     at.begin();
@@ -294,8 +294,16 @@ const std::vector<operation> operations{
     {.name = "Leave", .deed = leave, .held = 1, .waiting = 1, .holds_the_door = false},
     {.name = "NewSemaphore", .deed = make_semaphore, .held = 1, .waiting = 1, .only_once = true, .check = expect_new_semaphore},
     {.name = "NewTenant", .deed = make_tenant, .only_once = true, .check = expect_new_tenants},
-    {.name = "Detach", .deed = detach_lease, .options = {.permits = 1, .ttl = 50ms, .renewal = renewal::manual}, .waiting = 1},
-    {.name = "Adopt", .deed = adopt_lease, .options = {.permits = 1, .ttl = 50ms, .renewal = renewal::manual}, .waiting = 1},
+    {.name = "Detach",
+     .deed = detach_lease,
+     .options = {.permits = 1, .ttl = forever, .renewal = renewal::manual},
+     .waiting = 1,
+     .expires = true},
+    {.name = "Adopt",
+     .deed = adopt_lease,
+     .options = {.permits = 1, .ttl = forever, .renewal = renewal::manual},
+     .waiting = 1,
+     .expires = true},
     {.name = "TimeOutForAUnit", .deed = time_out_for_a_unit, .held = 1, .waiting = 1},
 };
 

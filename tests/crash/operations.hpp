@@ -27,6 +27,8 @@ struct operation {
     bool wait_behind = false;
     /// The victim's wait ends otherwise than by a grant: the holder keeps its permits meanwhile.
     bool in_vain = false;
+    /// The victim's lease is a short one, which ends also without its death.
+    bool expires = false;
     /// All others are frozen while it goes on, so that it is done by the victim's main thread or not at all.
     bool unobserved = false;
     /// The holder is killed just before it begins; else at the end.

@@ -33,6 +33,7 @@ constexpr std::array kill_points{
     "reap.before_free",   "renew.done",        "resize.stored",
     "resize.slot",        "join.claimed",      "join.life_locked",
     "join.alive",         "leave.marked",
+    "leave.delisted",
 };
 
 constexpr std::uint32_t kSeats = 8;
