@@ -186,7 +186,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     }
     claimed_node mine(home, robust::index_in(identity));
     if (!mine.found()) {
-        ec = errc::too_many_waiters;
+        ec = home.torn() ? errc::segment_truncated : errc::too_many_waiters;
         return wait_result::failed;
     }
     const os::instant enqueued = os::now();
@@ -257,7 +257,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         case node_state::refused:  // the semaphore has shrunk below what was asked for
             ec = errc::invalid_argument;
             return wait_result::failed;
-        default: ec = errc::segment_corrupt; return wait_result::failed;
+        default: ec = home.damage(); return wait_result::failed;
     }
     if (info.kind == kind::leased && !take_over(info, mine, request, identity, lease)) {
         // The ttl passed between the grant and this line: we were stopped for that long. Its turn has come and gone; queue again.

@@ -229,6 +229,7 @@ void attachment::detach() noexcept {
         ours->stop();
         keeper_.store(ours->inherited(), std::memory_order_release);
     }
+    mapping_.guard = {};
     mapping_.region = {};
 }
 

@@ -58,6 +58,10 @@ class attachment {
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
     [[nodiscard]] bool writable() const noexcept { return mapping_.writable; }
+    /// The file was cut short while we had it mapped.
+    [[nodiscard]] bool torn() const noexcept { return mapping_.guard.torn(); }
+    /// What is wrong, where what the memory says makes no sense.
+    [[nodiscard]] errc damage() const noexcept { return torn() ? errc::segment_truncated : errc::segment_corrupt; }
     [[nodiscard]] const layout::mapping& mapping() const noexcept { return mapping_; }
 
     /// This process's identity in the segment, 0 if it has none (yet, or since it is a forked child). One load.

@@ -160,11 +160,11 @@ void repair_directory(attachment& home) noexcept {
 std::uint32_t find_semaphore(attachment& home, std::string_view name, std::error_code& ec) noexcept {
     const std::uint32_t index = look_up(home, name);
     if (index == layout::none) {
-        ec = errc::semaphore_not_found;
+        ec = home.torn() ? errc::segment_truncated : errc::semaphore_not_found;
         return layout::none;
     }
     if (!home.ready(index)) {
-        ec = errc::segment_corrupt;
+        ec = home.damage();
         return layout::none;
     }
     return index;
@@ -184,7 +184,7 @@ std::uint32_t find_or_make_semaphore(attachment& home, std::string_view name, co
         if (!entered || index == layout::none) return layout::none;
     }
     if (!home.ready(index)) {
-        ec = errc::segment_corrupt;
+        ec = home.damage();
         return layout::none;
     }
     return index;

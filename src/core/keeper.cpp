@@ -34,12 +34,13 @@ thread_local constinit std::uint64_t background_thread_of = 0;  // the process, 
 
 bool on_background_thread() noexcept { return background_thread_of == os::process_incarnation(); }
 
-// All signals stay with the application's threads.
+// All signals stay with the application's threads; but for a fault of our own, which would end the process at once if it were blocked.
 class signals_blocked {
    public:
     signals_blocked() noexcept {
         sigset_t all;
         ::sigfillset(&all);
+        ::sigdelset(&all, SIGBUS);
         ::pthread_sigmask(SIG_SETMASK, &all, &before_);
     }
     ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
@@ -73,8 +74,9 @@ std::error_code keeper::start() noexcept {
 }
 
 void keeper::stop() noexcept {
-    stopping_.store(true);
-    poke();
+    stopping_.store(1);
+    os::futex_wake(stopping_, 1);
+    poke();  // where it can wait for one word only
     const boost::this_thread::disable_interruption uninterrupted;
     thread_.join();
 }
@@ -103,7 +105,7 @@ void keeper::run() noexcept {
     for (;;) {
         // Before anything is looked at, stop()'s wish too: a message that comes after this load ends the sleep at once.
         const std::uint32_t mail = entry.mailbox.load(std::memory_order_seq_cst);
-        if (stopping_.load()) break;
+        if (stopping_.load() != 0) break;
         const os::instant until = look_round(me);
         if (may_sleep_) sleep(mail, until);
     }
@@ -219,7 +221,7 @@ os::instant keeper::gather_watched(layout::process_index me, os::instant now) no
         in_our_way_.reset(p);
         next = std::min(next, watch_or_reap(p, now, patience_ends));
     }
-    for (layout::process_index p = 0; in_our_way_.any() && p < used && words_.size() + 1 < os::max_waited_words; ++p) {
+    for (layout::process_index p = 0; in_our_way_.any() && p < used && words_.size() + 2 < os::max_waited_words; ++p) {
         if (in_our_way_.test(p)) next = std::min(next, watch_or_reap(p, now, patience_ends));
     }
     return next;
@@ -255,9 +257,11 @@ os::instant keeper::watch_or_reap(layout::process_index p, os::instant now, os::
 
 void keeper::sleep(std::uint32_t mail, os::instant until) noexcept {
     os::futex_word& mailbox = home_.view().process(robust::index_in(identity_)).mailbox;
+    const bool watching = !words_.empty();
     words_.push_back({&mailbox, mail});
+    words_.push_back({&stopping_, 0});
     if (os::futex_wait_any(words_, until) != os::wait_any_result::unsupported) return;
-    if (words_.size() > 1) until = std::min(until, os::after(os::now(), unsigned_lives));
+    if (watching) until = std::min(until, os::after(os::now(), unsigned_lives));
     os::futex_wait(mailbox, mail, until);
 }
 

@@ -34,9 +34,10 @@ std::error_code code_of(int error) {
     }
 }
 
-std::error_code map(const os::shm_file& file, std::size_t bytes, bool writable, ipc::mapped_region& region) {
+std::error_code map(const os::shm_file& file, std::size_t bytes, bool writable, mapping& m) {
     try {
-        region = ipc::mapped_region(file, writable ? ipc::read_write : ipc::read_only, 0, bytes);
+        m.region = ipc::mapped_region(file, writable ? ipc::read_write : ipc::read_only, 0, bytes);
+        m.guard = os::mapping_guard(m.region.get_address(), bytes, writable);
         return {};
     } catch (const ipc::interprocess_exception& e) {
         return {e.get_native_error() != 0 ? static_cast<int>(e.get_native_error()) : ENOMEM, std::system_category()};
@@ -83,7 +84,7 @@ mapping make(os::shm_file& file, const std::string& name, const limits& sizes, s
     }
     os::kill_point("segment.sized");
     mapping m;
-    if ((ec = map(file, g.total, true, m.region))) return {};
+    if ((ec = map(file, g.total, true, m))) return {};
     m.view = view(m.region.get_address(), g);
     m.writable = true;
     const auto facts = file.stat();
@@ -145,7 +146,7 @@ mapping map_checked(const os::shm_file& file, bool writable, std::error_code& ec
     if (ec) return {};
     const geometry g = geometry::of(head.sizes());
     mapping m;
-    if ((ec = map(file, g.total, writable, m.region))) return {};
+    if ((ec = map(file, g.total, writable, m))) return {};
     m.view = view(m.region.get_address(), g);
     m.device = head.facts.device;
     m.inode = head.facts.inode;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "layout/view.hpp"
+#include "os/mapping_guard.hpp"
 #include "os/shm_file.hpp"
 #include "shmsem/errors.hpp"
 #include "shmsem/options.hpp"
@@ -18,6 +19,7 @@ namespace shmsem::layout {
 
 struct mapping {
     boost::interprocess::mapped_region region;
+    os::mapping_guard guard;  // of the region: let go before it
     layout::view view;
     std::uint64_t device = 0;
     std::uint64_t inode = 0;

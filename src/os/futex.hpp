@@ -8,7 +8,7 @@
 
 #include "os/clock.hpp"
 
-// Futexes on words in shared memory, never the private kind. Waits take absolute deadlines and may end spuriously; every
+// Futexes on words that may lie in shared memory, so never the private kind. Waits take absolute deadlines and may end spuriously; every
 // caller re-reads the word it waits for.
 
 namespace shmsem::os {

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+namespace shmsem::os {
+
+/// Protects a process from a file that is cut short while it is mapped: to touch what is missing raises SIGBUS, of which it would
+/// die. While a guard lives the whole mapping is replaced then by memory of our own, all bits set: no slot in it is open, no node
+/// free, no gate down, so every call ends with an error. Costs nothing until then.
+///
+/// The handler is installed only where SIGBUS has its default action, and gives that back to any other SIGBUS; a handler that
+/// the program has or installs later is left alone, and the mapping is not protected.
+class mapping_guard {
+   public:
+    mapping_guard() noexcept = default;
+    mapping_guard(void* base, std::size_t bytes, bool writable) noexcept;
+    mapping_guard(mapping_guard&& other) noexcept : entry_(std::exchange(other.entry_, none)) {}
+    mapping_guard& operator=(mapping_guard&& other) noexcept {
+        std::swap(entry_, other.entry_);
+        other.let_go();
+        return *this;
+    }
+    ~mapping_guard() { let_go(); }
+    mapping_guard(const mapping_guard&) = delete;
+    mapping_guard& operator=(const mapping_guard&) = delete;
+
+    /// True once the mapping was replaced.
+    [[nodiscard]] bool torn() const noexcept;
+
+   private:
+    static constexpr int none = -1;
+    void let_go() noexcept;
+
+    int entry_ = none;
+};
+
+}  // namespace shmsem::os
