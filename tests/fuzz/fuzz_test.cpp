@@ -1,0 +1,69 @@
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+
+#include "fuzz/choices.hpp"
+#include "fuzz/image.hpp"
+#include "support/shmsem_test.hpp"
+
+// I8: whatever the bytes of a segment are, before a process opens it and while it is attached, every call answers: with a value or
+// an error of this library's, by its deadline, without touching what lies outside of the segment's tables. And the process is none
+// the worse for it.
+//
+//   SHMSEM_IMAGES=1000000 SHMSEM_SEED=7 build/bin/fuzz_test --gtest_filter='*Alone'
+//
+// runs so many images, numbered from the seed on. Each stands for itself, so the one that fails is repeated by its number, with
+// SHMSEM_IMAGES=1; the command is printed. Where several threads meet in an image, repeat it some hundred times.
+
+namespace shmsem::test {
+namespace {
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+    const char* given = std::getenv(name);
+    return given != nullptr ? std::strtoull(given, nullptr, 0) : otherwise;
+}
+
+constexpr std::uint64_t images_in_a_process = 200;
+
+struct share {
+    const char* name;
+    std::uint64_t usual;  // images
+    bool beside;
+};
+
+class Damaged : public ::testing::TestWithParam<share> {};
+
+TEST_P(Damaged, ASegmentGetsAnAnswerFromEveryCallAndHarmsNobody) {
+    watchdog guard{std::chrono::hours{12}};  // each call has one of its own: see warden.hpp
+    const std::uint64_t count = from_environment("SHMSEM_IMAGES", GetParam().usual);
+    const std::uint64_t begin = from_environment("SHMSEM_SEED", std::random_device{}());
+    std::printf("images: %llu, seed: SHMSEM_SEED=%llu\n", static_cast<unsigned long long>(count),
+                static_cast<unsigned long long>(begin));
+    std::fflush(stdout);
+    const std::vector<fuzz::picture> pictures = fuzz::take_pictures();
+    shared<std::atomic<std::uint64_t>> at;
+    for (std::uint64_t done = 0; done < count && !HasFailure(); done += images_in_a_process) {
+        const std::uint64_t end = begin + std::min(done + images_in_a_process, count);
+        auto batch = fork_child([&] {
+            fuzz::images each(pictures, GetParam().beside);
+            for (at->store(begin + done); at->load() < end; at->fetch_add(1)) {
+                fuzz::now_running("image " + std::to_string(at->load()));
+                each.run(fuzz::image_of(at->load()));
+            }
+            each.expect_unharmed();
+        });
+        EXPECT_EQ(batch.wait_exit(), 0) << "image " << at->load() << " of the process's that began with " << begin + done
+                                        << "; repeat it with\n  SHMSEM_SEED=" << at->load()
+                                        << " SHMSEM_IMAGES=1 fuzz_test --gtest_filter='*" << GetParam().name << "'";
+        if (HasFailure()) ::unlink(path_of("fuzz-" + std::to_string(batch.pid())).c_str());
+    }
+}
+
+std::string name_of(const ::testing::TestParamInfo<share>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(By, Damaged, ::testing::Values(share{"Alone", 5000, false}, share{"AmongOthers", 5000, true}), name_of);
+
+}  // namespace
+}  // namespace shmsem::test

@@ -1,0 +1,192 @@
+#include "fuzz/image.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "fuzz/damage.hpp"
+#include "fuzz/plausible.hpp"
+#include "fuzz/user.hpp"
+
+namespace shmsem::fuzz {
+
+using namespace std::chrono_literals;
+
+/// A thread that does one thing after the other, when it is told to.
+class helper {
+   public:
+    helper() : thread_([this](const std::stop_token& ended) { run(ended); }) {}
+
+    void begin(std::function<void()> work) {
+        {
+            const std::lock_guard guard(lock_);
+            work_ = std::move(work);
+        }
+        changed_.notify_all();
+    }
+    void finish() {
+        std::unique_lock guard(lock_);
+        changed_.wait(guard, [this] { return !work_; });
+    }
+
+   private:
+    void run(const std::stop_token& ended) {
+        std::unique_lock guard(lock_);
+        while (changed_.wait(guard, ended, [this] { return static_cast<bool>(work_); })) {
+            guard.unlock();
+            work_();
+            guard.lock();
+            work_ = {};
+            changed_.notify_all();
+        }
+    }
+
+    std::mutex lock_;
+    std::condition_variable_any changed_;
+    std::function<void()> work_;
+    std::jthread thread_;
+};
+
+namespace {
+
+constexpr int most_rounds = 24;
+
+std::size_t threads_here() {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) ++count;
+    return count;
+}
+
+/// The file of one image. Its name is there as long as it is.
+class image_file {
+   public:
+    image_file(const std::string& name, const picture& begin)
+        : path_("/dev/shm/shmsem." + name), places_(layout::geometry::of(begin.sizes)) {
+        fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        const auto bytes = begin.as_of_now();
+        if (fd_ < 0 || ::write(fd_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+            defect("no room for an image");
+    }
+    ~image_file() {
+        ::unlink(path_.c_str());
+        ::close(fd_);
+    }
+    image_file(const image_file&) = delete;
+    image_file& operator=(const image_file&) = delete;
+
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] const layout::geometry& places() const noexcept { return places_; }
+    void set_size(std::size_t bytes) {
+        if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) defect("ftruncate failed");
+    }
+    void cut(choices& in) {
+        const std::size_t lengths[] = {0,
+                                       1,
+                                       sizeof(layout::header) - 1,
+                                       sizeof(layout::header),
+                                       places_.slots,
+                                       places_.total - 1,
+                                       in.below(static_cast<std::uint32_t>(places_.total))};
+        set_size(in.of(lengths));
+    }
+    void grow(choices& in) { set_size(places_.total + in.below(65536)); }
+    /// Another file has the name from now on; who has this one open keeps it.
+    void replace(choices& in) {
+        ::unlink(path_.c_str());
+        const int other = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (other < 0) return;
+        if (in.below(2) == 0 && ::ftruncate(other, static_cast<off_t>(places_.total)) != 0) defect("ftruncate failed");
+        ::close(other);
+    }
+
+   private:
+    std::string path_;
+    layout::geometry places_;
+    int fd_ = -1;
+};
+
+// What happens to a file besides damage to its bytes.
+void change_size(image_file& file, choices& in, bool attached) {
+    switch (in.below(4)) {
+        case 0: return file.grow(in);
+        case 1: return file.replace(in);
+        default:
+            if (!attached || cut_while_attached) file.cut(in);
+    }
+}
+
+}  // namespace
+
+images::images(const std::vector<picture>& pictures, bool beside)
+    : pictures_(pictures), name_("fuzz-" + std::to_string(::getpid())), threads_(threads_here()) {
+    if (!beside) return;
+    second_user_ = std::make_unique<helper>();
+    vandal_ = std::make_unique<helper>();
+}
+
+images::~images() = default;
+
+void images::run(std::span<const std::uint8_t> bytes) {
+    choices in(bytes);
+    image_file file(name_, in.of(pictures_));
+    damage harm(file.fd(), file.places());
+    harm.remember(in);
+    for (std::uint32_t n = in.below(6); n > 0; --n) harm.strike(in);
+    if (in.one_in(8)) harm.strike_header(in);
+    if (in.one_in(16)) change_size(file, in, false);
+
+    user first(name_, warden_, warden::first);
+    user second(name_, warden_, warden::second);
+    if (in.one_in(4)) first.look(in);
+    const bool attached = first.attach(in);
+    if (!attached) first.look(in);
+    if (attached && vandal_) {
+        second_user_->begin([&second, own = in.apart(48)]() mutable {
+            if (!second.attach(own)) return;
+            while (!own.exhausted()) second.step(own);
+        });
+        vandal_->begin([own = in.apart(64), harm]() mutable {
+            while (!own.exhausted()) {
+                harm.strike(own);
+                if (own.below(4) != 0) std::this_thread::sleep_for(std::chrono::microseconds{own.below(64)});
+            }
+        });
+    }
+    for (int round = 0; attached && round < most_rounds && !in.exhausted(); ++round) {
+        if (in.below(3) == 0) {
+            for (std::uint32_t n = 1 + in.below(3); n > 0; --n) harm.strike(in);
+            if (in.one_in(32)) change_size(file, in, true);
+        } else {
+            first.step(in);
+        }
+    }
+    if (attached && vandal_) {
+        second_user_->finish();
+        vandal_->finish();
+    }
+    // As long as slots say that they are held here, the process stays attached for the leases' sake.
+    harm.open_all_slots();
+    second.leave();
+    first.leave();
+    warden_.turn_back();
+}
+
+void images::expect_unharmed() {
+    warden_.call(warden::first, "a fresh segment", [&] { fuzz::expect_unharmed(name_ + "-fresh"); });
+    second_user_.reset();
+    vandal_.reset();
+    const std::size_t before = threads_ + 1;                 // the warden's
+    for (int tries = 0; threads_here() > before; ++tries) {  // a thread that has been joined is there for a moment still
+        if (tries == 1000) defect("threads of segments that nobody uses are left");
+        std::this_thread::sleep_for(1ms);
+    }
+}
+
+}  // namespace shmsem::fuzz
