@@ -106,7 +106,7 @@ class differences {
 differences between(core::attachment& home, std::uint32_t index, const semaphore_options& o,
                     const core::semaphore_plan& plan) {
     const core::semaphore_info& info = home.info(index);
-    const std::uint32_t permits = home.view().semaphore(index).permits.load();
+    const std::uint32_t permits = core::permits_in(info);
     differences found;
     const auto ticks = [](std::uint32_t t) { return words_of(t == 0 ? forever : layout::duration_of(t)); };
     found.look_at("permits", std::to_string(permits), std::to_string(plan.permits));

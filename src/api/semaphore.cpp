@@ -40,8 +40,7 @@ wait_result prepare(const semaphore_info& info, const acquire_options& o, patien
                     core::description& what, std::error_code& ec) noexcept {
     attachment& home = *info.home;
     layout::semaphore_block& block = *info.block;
-    if (o.permits < 1 || o.permits > block.permits.load(relaxed) || o.permits > info.range.capacity ||
-        o.ttl < duration::zero() || (o.ttl > max_ttl && o.ttl != forever)) {
+    if (o.permits < 1 || o.permits > core::permits_in(info) || o.ttl < duration::zero() || (o.ttl > max_ttl && o.ttl != forever)) {
         ec = errc::invalid_argument;
         return wait_result::failed;
     }
@@ -292,7 +291,7 @@ semaphore_snapshot semaphore::inspect() const {
 }
 std::string semaphore::name() const { return info_ ? info_->block->name.load() : std::string{}; }
 
-std::uint32_t semaphore::permits() const noexcept { return info_ ? info_->block->permits.load(relaxed) : 0; }
+std::uint32_t semaphore::permits() const noexcept { return info_ ? core::permits_in(*info_) : 0; }
 
 std::uint32_t semaphore::available() const noexcept {
     if (!info_) return 0;

@@ -121,7 +121,7 @@ bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_
     const layout::node& node = mine.node();
     const std::uint32_t first = node.first_slot.load(relaxed);
     const layout::slot_range& range = info.range;
-    const os::instant granted{os::nanoseconds{static_cast<std::int64_t>(node.granted_ns.load(relaxed))}};
+    const os::instant granted = os::instant_of_ns(node.granted_ns.load(relaxed));
     std::uint32_t got = 0;
     for (std::uint32_t k = 0; k < range.capacity && got < request.permits; ++k) {
         // The slots of one grant usually follow the first.

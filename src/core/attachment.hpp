@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,11 @@ struct alignas(64) semaphore_info {
     std::atomic<std::uint32_t> generation{0};  // 0: not known; stored last
     std::atomic<std::uint32_t> swept_at{0};
 };
+
+/// The number of permits last set. Memory that says more than there are slots is damaged.
+inline std::uint32_t permits_in(const semaphore_info& info) noexcept {
+    return std::min(info.block->permits.load(std::memory_order_relaxed), info.range.capacity);
+}
 
 /// A segment as mapped into this process. There is one for each segment however many handles there are; objects are
 /// recycled but never freed, so a lease that outlives every handle finds an identity that is not its own, and is inert.

@@ -29,8 +29,8 @@ void wait_queue::hurry_if_first_waits_long() noexcept {
     const std::uint32_t n = block_.head.load(relaxed);
     bool long_enough = false;
     if (view_.has_node(n)) {
-        const os::instant since{os::nanoseconds{static_cast<std::int64_t>(view_.node(n).enqueued_ns.load(relaxed))}};
-        long_enough = os::now() - since >= barging_limit;
+        const os::instant since = os::instant_of_ns(view_.node(n).enqueued_ns.load(relaxed));
+        long_enough = os::elapsed(since, os::now()) >= barging_limit;
     }
     if (long_enough) {
         block_.gate.fetch_or(layout::gate::strict, std::memory_order_seq_cst);
@@ -96,7 +96,7 @@ bool wait_queue::take_out_front(std::uint32_t n, node_word word) noexcept {
         return true;
     }
     const std::uint32_t wanted = node.permits.load(relaxed);
-    if (info_.kind == kind::leased && (wanted == 0 || wanted > block_.permits.load(relaxed))) {
+    if (info_.kind == kind::leased && (wanted == 0 || wanted > permits_in(info_))) {
         if (node.word.compare_exchange_strong(bits, word.as(node_state::refused).pack())) {
             unlink(n);
             remember_to_wake(n);

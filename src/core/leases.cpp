@@ -46,7 +46,7 @@ tick next_deadline(const semaphore_info& info, const layout::slot& slot, tick no
                    bool described) noexcept {
     const tick until = layout::tick_clock::after(now, ttl);
     if (info.max_hold_ticks == 0 || !described) return until;
-    const os::instant since{os::nanoseconds{static_cast<std::int64_t>(slot.acquired_ns.load(relaxed))}};
+    const os::instant since = os::instant_of_ns(slot.acquired_ns.load(relaxed));
     const tick cap = layout::tick_clock::after(info.clock.at(since), info.max_hold_ticks);
     return cap.reached_by(until) ? cap : until;
 }
@@ -178,9 +178,8 @@ bool release(const lease_record& lease) noexcept {
     if (!ours(lease)) return false;
     const semaphore_info& info = *lease.of;
     if (lease.timed != 0) {
-        const os::instant since{
-            os::nanoseconds{static_cast<std::int64_t>(info.slots[lease.seat].acquired_ns.load(relaxed))}};
-        add_to_histogram(info.block->hold, os::now() - since, lease.timed);
+        const os::instant since = os::instant_of_ns(info.slots[lease.seat].acquired_ns.load(relaxed));
+        add_to_histogram(info.block->hold, os::elapsed(since, os::now()), lease.timed);
     }
     bool all = true;
     each_permit(lease, [&](permit p) { all = give_back(info, p) && all; });

@@ -83,7 +83,7 @@ void wait_queue::resize(std::uint32_t permits) noexcept {
 }
 
 void wait_queue::conform() noexcept {
-    const std::uint32_t permits = std::min(block_.permits.load(relaxed), info_.range.capacity);
+    const std::uint32_t permits = permits_in(info_);
     for (std::uint32_t i = 0; i < info_.range.capacity; ++i) {
         layout::slot& slot = view_.slot(info_.range.first + i);
         std::uint64_t bits = slot.word.load();

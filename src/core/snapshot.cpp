@@ -15,12 +15,8 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-os::instant instant_of(const layout::word64& ns) noexcept {
-    return os::instant{os::nanoseconds{static_cast<std::int64_t>(ns.load(relaxed))}};
-}
-
 duration since(const layout::word64& ns, os::instant now) noexcept {
-    return std::max(duration::zero(), duration(now - instant_of(ns)));
+    return std::max(duration::zero(), duration(os::elapsed(os::instant_of_ns(ns.load(relaxed)), now)));
 }
 
 std::string command_of(attachment& home, layout::process_index p) {
@@ -63,7 +59,8 @@ semaphore_stats stats_of(attachment& home, std::uint32_t index) {
     if (!home.ready(index)) return s;
     const semaphore_info& info = home.info(index);
     const layout::semaphore_block& block = home.view().semaphore(index);
-    s.waiting = static_cast<std::uint32_t>(block.gate.load(relaxed) & layout::gate::count_mask);
+    s.waiting = std::min(static_cast<std::uint32_t>(block.gate.load(relaxed) & layout::gate::count_mask),
+                         home.view().sizes().waiters);
     s.total_queued = block.queued.load(relaxed);
     s.total_granted = block.granted.load(relaxed);
     s.total_expired = block.expired.load(relaxed);
@@ -83,7 +80,7 @@ semaphore_stats stats_of(attachment& home, std::uint32_t index) {
         s.total_acquired = s.total_granted;
         return s;
     }
-    s.capacity = block.permits.load(relaxed);
+    s.capacity = permits_in(info);
     for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
         const layout::slot& slot = home.view().slot(info.range.first + i);
         const slot_word w = slot_word::unpack(slot.word.load(std::memory_order_acquire));

@@ -97,6 +97,9 @@ mapping make(os::shm_file& file, const std::string& name, const limits& sizes, s
     return m;
 }
 
+// No clock gets there in a century: what is counted from here stays far from overflow.
+constexpr std::int64_t latest_epoch = std::int64_t{1} << 62;
+
 // In the order in which a wrong answer would mislead: is it ours, is it whole, can we speak with it.
 std::error_code check(const header& h, std::uint64_t file_size) {
     if (h.magic == 0 && h.ready.load(std::memory_order_acquire) == 0) return errc::segment_half_made;
@@ -109,6 +112,7 @@ std::error_code check(const header& h, std::uint64_t file_size) {
     const std::size_t total = geometry::of(sizes).total;
     if (h.total_size != total) return errc::segment_corrupt;
     if (file_size < total) return errc::segment_truncated;
+    if (h.epoch_ns < -latest_epoch || h.epoch_ns > latest_epoch) return errc::segment_corrupt;
     const std::uint64_t here = os::time_namespace();
     if (here != 0 && h.time_namespace != 0 && here != h.time_namespace) return errc::foreign_clock;
     return {};

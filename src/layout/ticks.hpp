@@ -27,7 +27,7 @@ class tick_clock {
     explicit tick_clock(os::instant epoch) noexcept : epoch_(epoch) {}
 
     [[nodiscard]] tick at(os::instant when) const noexcept {
-        return {static_cast<std::uint32_t>(static_cast<std::uint64_t>((when - epoch_).count()) /
+        return {static_cast<std::uint32_t>(static_cast<std::uint64_t>(os::elapsed(epoch_, when).count()) /
                                            static_cast<std::uint64_t>(tick_length.count()))};
     }
     /// The first tick that is at least `ticks` whole ones after `from`: a lease never ends before its ttl.

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "layout/records.hpp"
+#include "os/testing.hpp"
 #include "shmsem/options.hpp"
 
 namespace shmsem::layout {
@@ -37,21 +38,29 @@ class view {
     view() = default;
     view(void* base, const geometry& g) noexcept : base_(static_cast<std::byte*>(base)), geometry_(g) {}
 
-    [[nodiscard]] layout::header& header() const noexcept { return at<layout::header>(0, 0); }
+    [[nodiscard]] layout::header& header() const noexcept { return at<layout::header>(0, 0, 1); }
     [[nodiscard]] const limits& sizes() const noexcept { return geometry_.sizes; }
     [[nodiscard]] const geometry& places() const noexcept { return geometry_; }
 
     // The index must be below the limit: see has_*().
     [[nodiscard]] process_entry& process(std::uint32_t i) const noexcept {
-        return at<process_entry>(geometry_.processes, i);
+        return at<process_entry>(geometry_.processes, i, geometry_.sizes.processes);
     }
     [[nodiscard]] semaphore_block& semaphore(std::uint32_t i) const noexcept {
-        return at<semaphore_block>(geometry_.semaphores, i);
+        return at<semaphore_block>(geometry_.semaphores, i, geometry_.sizes.semaphores);
     }
-    [[nodiscard]] word64& hint(std::size_t i) const noexcept { return at<word64>(geometry_.hints, i); }
-    [[nodiscard]] layout::slot& slot(std::uint32_t i) const noexcept { return at<layout::slot>(geometry_.slots, i); }
-    [[nodiscard]] layout::node& node(std::uint32_t i) const noexcept { return at<layout::node>(geometry_.nodes, i); }
-    [[nodiscard]] layout::tenant& tenant(std::uint32_t i) const noexcept { return at<layout::tenant>(geometry_.tenants, i); }
+    [[nodiscard]] word64& hint(std::size_t i) const noexcept {
+        return at<word64>(geometry_.hints, i, geometry_.hint_words);
+    }
+    [[nodiscard]] layout::slot& slot(std::uint32_t i) const noexcept {
+        return at<layout::slot>(geometry_.slots, i, geometry_.sizes.permits);
+    }
+    [[nodiscard]] layout::node& node(std::uint32_t i) const noexcept {
+        return at<layout::node>(geometry_.nodes, i, geometry_.sizes.waiters);
+    }
+    [[nodiscard]] layout::tenant& tenant(std::uint32_t i) const noexcept {
+        return at<layout::tenant>(geometry_.tenants, i, geometry_.sizes.tenants);
+    }
 
     [[nodiscard]] bool has_process(std::uint32_t i) const noexcept { return i < geometry_.sizes.processes; }
     [[nodiscard]] bool has_node(std::uint32_t i) const noexcept { return i < geometry_.sizes.waiters; }
@@ -60,7 +69,8 @@ class view {
 
    private:
     template <class T>
-    [[nodiscard]] T& at(std::size_t offset, std::size_t i) const noexcept {
+    [[nodiscard]] T& at(std::size_t offset, std::size_t i, [[maybe_unused]] std::size_t count) const noexcept {
+        os::expect_below(i, count);
         return *reinterpret_cast<T*>(base_ + offset + i * sizeof(T));
     }
     std::byte* base_ = nullptr;

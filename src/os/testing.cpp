@@ -7,6 +7,8 @@
 
 #include <array>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace shmsem::os {
@@ -52,6 +54,13 @@ void kill_point(const char* name) noexcept {
 bool refused(syscall_kind what) noexcept { return refusals[static_cast<std::size_t>(what)].load(std::memory_order_relaxed); }
 
 std::chrono::nanoseconds clock_shift() noexcept { return std::chrono::nanoseconds{shift.load(std::memory_order_relaxed)}; }
+
+void expect_below(std::size_t index, std::size_t count) noexcept {
+    if (index < count) [[likely]]
+        return;
+    std::fprintf(stderr, "index %zu in a table of %zu\n", index, count);
+    std::abort();
+}
 
 namespace testing {
 void advance_clock(std::chrono::nanoseconds by) {

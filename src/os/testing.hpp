@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 // Seams for tests. In the library that is installed they are empty inline functions; in the variant that tests link
@@ -14,6 +15,8 @@ enum class syscall_kind : std::uint8_t { robust_list, futex_waitv, pidfd, rseq }
 void kill_point(const char* name) noexcept;
 bool refused(syscall_kind what) noexcept;
 std::chrono::nanoseconds clock_shift() noexcept;
+/// Ends the process when an index lies outside of its table: damaged memory must never lead there.
+void expect_below(std::size_t index, std::size_t count) noexcept;
 
 namespace testing {
 using os::syscall_kind;
@@ -33,6 +36,7 @@ void on_clock_change(void (*fn)());
 inline void kill_point(const char*) noexcept {}
 inline bool refused(syscall_kind) noexcept { return false; }
 inline std::chrono::nanoseconds clock_shift() noexcept { return {}; }
+inline void expect_below(std::size_t, std::size_t) noexcept {}
 #endif
 
 }  // namespace shmsem::os

@@ -45,9 +45,11 @@ void damage::remember(choices& in) {
     remembered_.push_back({where, read(where)});
 }
 
-void damage::open_all_slots() {
-    const table& t = tables_[slots];
-    for (std::size_t i = 0; i < t.count; ++i) write_word(t.begin + i * t.record, 0, 8);
+void damage::clear_all() {
+    for (const table_of of : {nodes, slots}) {
+        const table& t = tables_[of];
+        write(t.begin, std::vector<std::uint8_t>(t.count * t.record));
+    }
 }
 
 // The header's turn comes seldom: most of what it holds is read once, and refused.

@@ -125,10 +125,12 @@ void change_size(image_file& file, choices& in, bool attached) {
 }  // namespace
 
 images::images(const std::vector<picture>& pictures, bool beside)
-    : pictures_(pictures), name_("fuzz-" + std::to_string(::getpid())), threads_(threads_here()) {
-    if (!beside) return;
-    second_user_ = std::make_unique<helper>();
-    vandal_ = std::make_unique<helper>();
+    : pictures_(pictures), name_("fuzz-" + std::to_string(::getpid())) {
+    if (beside) {
+        second_user_ = std::make_unique<helper>();
+        vandal_ = std::make_unique<helper>();
+    }
+    threads_ = threads_here();
 }
 
 images::~images() = default;
@@ -171,22 +173,26 @@ void images::run(std::span<const std::uint8_t> bytes) {
         second_user_->finish();
         vandal_->finish();
     }
+    second.release_all();
+    first.release_all();
     // As long as slots say that they are held here, the process stays attached for the leases' sake.
-    harm.open_all_slots();
+    harm.clear_all();
     second.leave();
     first.leave();
     warden_.turn_back();
+    expect_nobody_left();
+}
+
+void images::expect_nobody_left() const {
+    for (int tries = 0; threads_here() > threads_; ++tries) {  // one that has been joined is there for a moment still
+        if (tries == 1000) defect("the background thread of a segment that nobody uses is left");
+        std::this_thread::sleep_for(1ms);
+    }
 }
 
 void images::expect_unharmed() {
     warden_.call(warden::first, "a fresh segment", [&] { fuzz::expect_unharmed(name_ + "-fresh"); });
-    second_user_.reset();
-    vandal_.reset();
-    const std::size_t before = threads_ + 1;                 // the warden's
-    for (int tries = 0; threads_here() > before; ++tries) {  // a thread that has been joined is there for a moment still
-        if (tries == 1000) defect("threads of segments that nobody uses are left");
-        std::this_thread::sleep_for(1ms);
-    }
+    expect_nobody_left();
 }
 
 }  // namespace shmsem::fuzz

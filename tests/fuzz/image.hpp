@@ -32,9 +32,11 @@ class images {
     void expect_unharmed();
 
    private:
+    void expect_nobody_left() const;
+
     const std::vector<picture>& pictures_;
     std::string name_;
-    std::size_t threads_;
+    std::size_t threads_ = 0;  // when no segment is open
     warden warden_;
     std::unique_ptr<helper> second_user_;
     std::unique_ptr<helper> vandal_;

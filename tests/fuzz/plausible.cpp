@@ -91,7 +91,7 @@ void expect_unharmed(const std::string& name) {
         require(first.seat() != second.seat() && first.valid() && second.valid(), "the leases of a fresh segment");
         require(!two.try_acquire(), "a permit too many in a fresh segment");
     }
-    require(two.acquire({.permits = 2}).permits() == 2 && two.available() == 2, "several permits of a fresh segment");
+    require(two.available() == 2 && two.acquire({.permits = 2}).permits() == 2, "several permits of a fresh segment");
     auto one = home.ownerless("one", {.initial = 1});
     require(one.try_acquire() && !one.try_acquire_for(std::chrono::microseconds{1}), "the units of a fresh segment");
     for (const std::string& problem : home.check_invariants().problems) defect("in a fresh segment: " + problem);

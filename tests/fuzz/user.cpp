@@ -89,10 +89,15 @@ void user::step(choices& in) {
         who_, next.name, [&] { (this->*next.what)(in); }, stop_);
 }
 
-void user::leave() {
-    guard_.call(who_, "the end of all handles", [&] {
+void user::release_all() {
+    guard_.call(who_, "release", [&] {
         leases_.clear();
         ledger_.reset();
+    });
+}
+
+void user::leave() {
+    guard_.call(who_, "the end of all handles", [&] {
         gpu_ = {};
         bulk_ = {};
         units_ = {};

@@ -24,6 +24,7 @@ class user {
     void look(choices& in);
     /// One call, or a few that belong together.
     void step(choices& in);
+    void release_all();
     /// Lets everything go.
     void leave();
 
