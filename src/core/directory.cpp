@@ -89,6 +89,11 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
         range = {.first = static_cast<std::uint32_t>(e.slots),
                  .capacity = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, plan.capacity)),
                  .first_hint = static_cast<std::uint32_t>(e.hints)};
+        // Each semaphore begins a word of its own, for which there is room: else one of the others is damaged.
+        if (e.hints + range.hint_words() > home.view().places().hint_words) {
+            ec = errc::segment_corrupt;
+            return layout::none;
+        }
     }
     layout::semaphore_block& block = home.view().semaphore(index);
     block.state.store(raw(directory_state::making), relaxed);

@@ -45,13 +45,6 @@ void damage::remember(choices& in) {
     remembered_.push_back({where, read(where)});
 }
 
-void damage::clear_all() {
-    for (const table_of of : {nodes, slots}) {
-        const table& t = tables_[of];
-        write(t.begin, std::vector<std::uint8_t>(t.count * t.record));
-    }
-}
-
 // The header's turn comes seldom: most of what it holds is read once, and refused.
 const table& damage::some_table(choices& in) {
     constexpr std::array usual{processes, processes, semaphores, semaphores, semaphores, hints,

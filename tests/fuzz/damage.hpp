@@ -24,8 +24,6 @@ class damage {
     void strike_header(choices& in);
     /// The bytes of a place are kept, to be put back by a later act: what a process writes that was stopped for long.
     void remember(choices& in);
-    /// Nobody waits, and no slot is anybody's any more.
-    void clear_all();
 
    private:
     struct place {

@@ -68,14 +68,19 @@ std::size_t threads_here() {
 class image_file {
    public:
     image_file(const std::string& name, const picture& begin)
-        : path_("/dev/shm/shmsem." + name), places_(layout::geometry::of(begin.sizes)) {
+        : begin_(begin),
+          path_("/dev/shm/shmsem." + name),
+          kept_("/dev/shm/kept-" + name),
+          places_(layout::geometry::of(begin.sizes)) {
         fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         const auto bytes = begin.as_of_now();
         if (fd_ < 0 || ::write(fd_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
             defect("no room for an image");
+        if (::link(path_.c_str(), kept_.c_str()) != 0) defect("link failed");
     }
     ~image_file() {
         ::unlink(path_.c_str());
+        ::unlink(kept_.c_str());
         ::close(fd_);
     }
     image_file(const image_file&) = delete;
@@ -106,8 +111,33 @@ class image_file {
         ::close(other);
     }
 
+    /// Whole and empty. So is the one that has its name now, should that be another.
+    void restore() {
+        const auto bytes = begin_.as_of_now();
+        set_size(places_.total);
+        if (::pwrite(fd_, bytes.data(), sizeof(layout::header), 0) != sizeof(layout::header)) defect("pwrite failed");
+        empty(fd_);
+        const int named = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+        if (named >= 0) empty(named);
+        ::close(named);
+    }
+    void take_name_back() {
+        ::unlink(path_.c_str());
+        if (::link(kept_.c_str(), path_.c_str()) != 0) defect("link failed");
+    }
+
    private:
+    static void empty(int fd) {
+        struct stat facts {};
+        constexpr auto tables = static_cast<off_t>(sizeof(layout::header));
+        if (::fstat(fd, &facts) != 0 || facts.st_size <= tables) return;
+        const std::vector<std::uint8_t> zeros(static_cast<std::size_t>(facts.st_size - tables));
+        if (::pwrite(fd, zeros.data(), zeros.size(), tables) < 0) defect("pwrite failed");
+    }
+
+    const picture& begin_;
     std::string path_;
+    std::string kept_;  // another name, by which it can be found when it has lost that one
     layout::geometry places_;
     int fd_ = -1;
 };
@@ -175,24 +205,31 @@ void images::run(std::span<const std::uint8_t> bytes) {
     }
     second.release_all();
     first.release_all();
-    // As long as slots say that they are held here, the process stays attached for the leases' sake.
-    harm.clear_all();
+    file.restore();
     second.leave();
     first.leave();
+    // As long as slots say that this process holds them it stays attached, for the leases' sake, until somebody closes the segment
+    // again. Such a slot is that of a lease which was detached, or granted by who was at it in the moment that all was put in order.
+    for (int tries = 0; !nobody_left() && tries < 4; ++tries) {
+        if (tries == 1) file.take_name_back();
+        file.restore();
+        if (first.attach(in)) first.leave();
+    }
+    if (!nobody_left()) defect("the background thread of a segment that nobody uses is left");
     warden_.turn_back();
-    expect_nobody_left();
 }
 
-void images::expect_nobody_left() const {
+bool images::nobody_left() const {
     for (int tries = 0; threads_here() > threads_; ++tries) {  // one that has been joined is there for a moment still
-        if (tries == 1000) defect("the background thread of a segment that nobody uses is left");
+        if (tries == 20) return false;
         std::this_thread::sleep_for(1ms);
     }
+    return true;
 }
 
 void images::expect_unharmed() {
     warden_.call(warden::first, "a fresh segment", [&] { fuzz::expect_unharmed(name_ + "-fresh"); });
-    expect_nobody_left();
+    if (!nobody_left()) defect("the background thread of a fresh segment is left");
 }
 
 }  // namespace shmsem::fuzz

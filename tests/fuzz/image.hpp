@@ -32,7 +32,7 @@ class images {
     void expect_unharmed();
 
    private:
-    void expect_nobody_left() const;
+    [[nodiscard]] bool nobody_left() const;
 
     const std::vector<picture>& pictures_;
     std::string name_;
