@@ -104,6 +104,9 @@ class image_file {
     void grow(choices& in) { set_size(places_.total + in.below(65536)); }
     /// Another file has the name from now on; who has this one open keeps it.
     void replace(choices& in) {
+        struct stat named {};
+        struct stat ours {};
+        if (::stat(path_.c_str(), &named) != 0 || ::fstat(fd_, &ours) != 0 || named.st_ino != ours.st_ino) return;
         ::unlink(path_.c_str());
         const int other = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (other < 0) return;

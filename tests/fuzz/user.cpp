@@ -53,8 +53,7 @@ const user::named_deed user::deeds[] = {
 bool user::attach(choices& in) {
     guard_.call(who_, "open", [&] {
         std::error_code ec;
-        home_ = in.one_in(8) ? segment::open_or_create(name_, {}, sharing::owner, ec)
-                             : segment::open(name_, access::read_write, ec);
+        home_ = segment::open(name_, access::read_write, ec);
         expect_known(ec);
         sizes_ = home_.limits();
     });
@@ -80,6 +79,13 @@ void user::look(choices& in) {
         (void)counted.value();
     });
     if (in.one_in(32)) guard_.call(who_, "list", [&] { list_all(in); });
+    if (!in.one_in(8)) return;
+    guard_.call(who_, "open_or_create", [&] {
+        std::error_code ec;
+        const segment there = segment::open_or_create(name_, {}, sharing::owner, ec);
+        expect_known(ec);
+        if (there) expect_plausible(there.inspect(), there.limits());
+    });
 }
 
 void user::step(choices& in) {
