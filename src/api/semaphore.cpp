@@ -40,7 +40,8 @@ wait_result prepare(const semaphore_info& info, const acquire_options& o, patien
                     core::description& what, std::error_code& ec) noexcept {
     attachment& home = *info.home;
     layout::semaphore_block& block = *info.block;
-    if (o.permits < 1 || o.permits > core::permits_in(info) || o.ttl < duration::zero() || (o.ttl > max_ttl && o.ttl != forever)) {
+    if (o.permits < 1 || o.permits > core::permits_in(info) || o.ttl < duration::zero() ||
+        (o.ttl > max_ttl && o.ttl != forever)) {
         ec = errc::invalid_argument;
         return wait_result::failed;
     }

@@ -1,5 +1,6 @@
 #include "core/acquire.hpp"
 
+#include <array>
 #include <optional>
 
 #include "core/fast_path.hpp"
@@ -92,7 +93,12 @@ class waiting_mark {
 
 node_state sleep_until_served(claimed_node& mine, const wait_request& request, wait_result& left) noexcept {
     layout::word32& signal = mine.node().signal;
-    const auto wake = [&signal] {
+    // A stop has a word of its own, in memory that nobody else can overwrite. Where the kernel cannot wait for two words, the
+    // waiter sleeps on the first alone.
+    os::futex_word stopped_here{0};
+    const auto wake = [&signal, &stopped_here] {
+        stopped_here.store(1, std::memory_order_seq_cst);
+        os::futex_wake(stopped_here, 1);
         signal.fetch_add(1, std::memory_order_seq_cst);
         os::futex_wake(signal, 1);
     };
@@ -111,7 +117,9 @@ node_state sleep_until_served(claimed_node& mine, const wait_request& request, w
             return node_state::abandoned;
         }
         os::kill_point("wait.before_sleep");
-        os::futex_wait(signal, seen, request.until);
+        const std::array<os::waited_word, 2> words{{{&signal, seen}, {&stopped_here, 0}}};
+        if (!on_stop || os::futex_wait_any(words, request.until) == os::wait_any_result::unsupported)
+            os::futex_wait(signal, seen, request.until);
     }
 }
 

@@ -49,9 +49,7 @@ class view {
     [[nodiscard]] semaphore_block& semaphore(std::uint32_t i) const noexcept {
         return at<semaphore_block>(geometry_.semaphores, i, geometry_.sizes.semaphores);
     }
-    [[nodiscard]] word64& hint(std::size_t i) const noexcept {
-        return at<word64>(geometry_.hints, i, geometry_.hint_words);
-    }
+    [[nodiscard]] word64& hint(std::size_t i) const noexcept { return at<word64>(geometry_.hints, i, geometry_.hint_words); }
     [[nodiscard]] layout::slot& slot(std::uint32_t i) const noexcept {
         return at<layout::slot>(geometry_.slots, i, geometry_.sizes.permits);
     }

@@ -19,7 +19,7 @@ namespace shmsem::fuzz {
 void now_running(const std::string& image);
 
 /// Sees to it that every call ends. A call that has taken some milliseconds is asked to stop, and time passes for it, 20 s at a
-/// time, so that whatever it waits for, its deadline comes soon. One that goes on for real minutes all the same has outlived its
+/// time, so that whatever it waits for, its deadline comes soon. One that goes on for half a real minute all the same has outlived its
 /// deadline: that is a defect.
 class warden {
    public:
