@@ -63,7 +63,7 @@ TEST_P(Damaged, ASegmentGetsAnAnswerFromEveryCallAndHarmsNobody) {
 
 std::string name_of(const ::testing::TestParamInfo<share>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(By, Damaged, ::testing::Values(share{"Alone", 5000, false}, share{"AmongOthers", 5000, true}),
+INSTANTIATE_TEST_SUITE_P(By, Damaged, ::testing::Values(share{"Alone", 5500, false}, share{"AmongOthers", 5500, true}),
                          name_of);
 
 }  // namespace
