@@ -139,7 +139,7 @@ segment_snapshot snapshot_of(attachment& home) {
     snap.layout_version = layout::layout_version;
     snap.bytes = home.view().places().total;
     snap.limits = home.view().sizes();
-    snap.age = now - home.clock().epoch() - layout::tick_length;
+    snap.age = std::max(duration::zero(), duration(now - home.clock().epoch() - layout::tick_length));
     for (layout::process_index p = 0; p < home.member().used(); ++p) {
         const layout::process_entry& e = home.view().process(p);
         const layout::entry_word w = home.member().entry(p);

@@ -70,7 +70,7 @@ class image_file {
     image_file(const std::string& name, const picture& begin)
         : begin_(begin),
           path_("/dev/shm/shmsem." + name),
-          kept_("/dev/shm/kept-" + name),
+          kept_(kept_path(name)),
           places_(layout::geometry::of(begin.sizes)) {
         fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         const auto bytes = begin.as_of_now();
@@ -140,7 +140,7 @@ class image_file {
 
     const picture& begin_;
     std::string path_;
-    std::string kept_;  // another name, by which it can be found when it has lost that one
+    std::string kept_;
     layout::geometry places_;
     int fd_ = -1;
 };

@@ -66,6 +66,7 @@ void expect_plausible(const semaphore_snapshot& seen, const limits& sizes) {
 
 void expect_plausible(const segment_snapshot& seen, const limits& sizes) {
     require(seen.limits == sizes, "the limits, which were fixed when it was opened");
+    require(seen.age >= duration::zero(), "an age");
     require(seen.processes.size() <= sizes.processes, "the number of processes");
     require(seen.semaphores.size() <= sizes.semaphores, "the number of semaphores");
     for (const process_info& p : seen.processes) {
