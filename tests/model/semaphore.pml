@@ -1,669 +1,874 @@
 /*
- * A leased semaphore of two permits and three processes, each of which may die at any step: slots, gate, queue, grants, the
- * robust lock and its recovery, reaping, expiry and time-outs, as in src/core and src/robust. Each process is two threads, `user`
- * and `keeper` (the background thread), and has one waiter node. Comments name the function that a step stands for; every access
- * to shared memory is a step of its own, and between any two steps others run or a process dies.
+ * The core of a leased semaphore for spin: slots, gate, hints, queue, grants, the robust lock and its recovery, reaping, time-outs
+ * and expiry, where a process may die between any two steps. README.md says what is covered, and by which configurations.
  *
- * Not modelled: sequence numbers (no index is used again here, so no word comes round), memory orderings (all steps that two
- * processes race for are sequentially consistent in the code), resizing, the ownerless kind, and the backstops: a wake-up that
- * only the background thread's look every 5 s would make up for is an error here.
+ * How to read it. STEP(...) is one access to shared memory and what follows from it in the process alone; between two steps the
+ * others run, or the process dies. The comment above each inline names what it stands for as "file: function()"; a test checks
+ * that those exist.
  *
- * To run it, with -DCRASHES=n, -DTIMEOUTS=n and -DEXPIRIES=n for how many of each there may be:
- *   spin -a -DCRASHES=0 semaphore.pml && cc -O2 -DCOLLAPSE -DSAFETY -DVECTORSZ=4096 -o pan pan.c && ./pan -m300000
- * With -DSEED_GATE_AFTER_SCAN (the gate is raised after the look for open slots) or -DSEED_NO_WAKE it has to find an error.
- *
- * Checked: a lease ends by nobody's hand but its holder's, expiry's or a reaper's after death (I1); nobody is granted a permit
- * before a waiter with an older ticket (I3); when nothing moves any more every permit is open and can be found, no node, lock or
- * process entry is left, and whoever lives has got what it wanted (I2, I4, I5).
+ * What is one step here though the code takes several accesses, and why no behaviour is lost:
+ *  - A load, and the compare-exchange on what was loaded. If that succeeds the word was the same all the while, so the load may
+ *    be moved to it. If it fails the word had changed, and the step that finds another word may be moved to just after the change.
+ *  - What only the owner of the lock reads and writes: links, tickets, granted_to of a slot that is not granted. It goes with the
+ *    access before or after it. A death in between leaves it half written; but then rebuild() makes it anew from the words before
+ *    anybody reads it, so it makes no difference how far the dead owner came.
+ *  - Words that no other thread looks at in between, where it is said.
+ * Each thread has one waiter node, which has its number, and a slot that is granted names the node and with it the process.
  */
-#define PROCESSES 3
+
+/* Who wants what. Two threads may be of one process. */
+#ifndef THREADS
+#define THREADS 3
+#endif
+#ifndef PROCESSES
+#define PROCESSES THREADS
+#endif
+#if PROCESSES == THREADS
+#define process_of(t) (t)
+#else
+#define process_of(t) (t == 0 -> 0 : t - 1) /* threads 0 and 1 are of process 0 */
+#endif
 #define PERMITS 2
-#define NOBODY 9
+#ifndef LAST_WANTS
+#define LAST_WANTS 1 /* permits at once, for the last thread; the others want one */
+#endif
+#define wants(t) (t == THREADS - 1 -> LAST_WANTS : 1)
+
+/* How many of each there may be, at most. */
 #ifndef CRASHES
-#define CRASHES 1
+#define CRASHES 0
 #endif
 #ifndef TIMEOUTS
-#define TIMEOUTS 1
+#define TIMEOUTS 0
 #endif
 #ifndef EXPIRIES
 #define EXPIRIES 0
 #endif
-#ifndef LAST_WANTS
-#define LAST_WANTS 2 /* permits at once, for the last process; the others want one */
+#ifndef REJOINS
+#define REJOINS 0 /* processes that take the entry of a dead one */
 #endif
-#define wants(p) (p == PROCESSES - 1 -> LAST_WANTS : 1)
+#ifndef REAPERS
+#define REAPERS 1 /* background threads that reap at the same time */
+#endif
 
-mtype = { open, held, granted };                         /* slot */
-mtype = { free_, claimed, waiting, served, abandoned };  /* node */
-mtype = { alive, dying, gone };                          /* process entry */
+#define NOBODY 15
 
-mtype slot[PERMITS] = open;
-byte owner[PERMITS];
-byte granted_to[PERMITS];
-bit hint[PERMITS] = 1;
+/* slot word, layout/slot_word.hpp */
+#define OPEN 0
+#define held_by(p) (1 + (p))
+#define granted_to(n) (1 + PROCESSES + (n))
+#define is_granted(w) ((w) > PROCESSES)
+#define node_of(w) ((w) - 1 - PROCESSES)
+#define owner_of(w) ((w) > PROCESSES -> process_of(node_of(w)) : (w) - 1) /* of a word that is not open */
+byte slot[PERMITS];
+/* Its number of acquisitions matters only where one process may have the same slot twice. */
+#if REJOINS || PROCESSES < THREADS
+byte seq[PERMITS];
+#define next_seq(s) seq[s] = (seq[s] + 1) % 4
+#define seq_of(s) seq[s]
+#else
+#define next_seq(s) skip
+#define seq_of(s) 0
+#endif
+#if EXPIRIES
+bit expired[PERMITS]; /* its deadline has passed */
+#define is_expired(s) expired[s]
+#define renewed(s) expired[s] = 0
+#else
+#define is_expired(s) 0
+#define renewed(s) skip
+#endif
 
+/* hint word, core/hints.hpp */
+byte hint = 3;
+
+/* gate word: its number of waiters, and whether dispatch is wanted */
 byte gate;
-bit dispatch_wanted;
+bit wanted;
+
+/* lock word: the owner's process */
 byte lock = NOBODY;
 
-mtype node[PROCESSES] = free_;
-byte ticket[PROCESSES];
-bit linked[PROCESSES]; /* the queue: in the order of the tickets */
+/* node word, layout/words.hpp */
+#define FREE 0
+#define CLAIMED 1
+#define WAITING 2
+#define GRANTED 3
+#define ABANDONED 4
+byte node[THREADS];
+bit signal[THREADS];   /* changed since its waiter looked */
+byte ticket[THREADS];
 byte next_ticket;
-bit signal[PROCESSES]; /* changed since its waiter looked */
+byte links;            /* a bit for each node in the queue; its order is that of the tickets */
 
-mtype entry[PROCESSES] = alive;
-bit dead[PROCESSES];
-
-/* What only the checks know. */
-bit lost[PROCESSES]; /* its lease has expired */
-bit done[PROCESSES];
-byte timeouts;
-byte expiries;
-
-/* robust_lock::once() */
-#define lock_free (lock == NOBODY || dead[lock])
-
-/* wait_queue::unlink() */
-inline unlink(n) {
-    linked[n] = 0;
-    assert(gate > 0);
-    gate--;
-}
-
-/* The oldest ticket in the links, which the lock's owner alone reads. */
-inline find_head() {
-    d_step {
-        head = NOBODY;
-        i = 0;
-        do
-        :: i < PROCESSES ->
-            if
-            :: linked[i] && (head == NOBODY || ticket[i] < ticket[head]) -> head = i
-            :: else
-            fi;
-            i++
-        :: else -> break
-        od;
-        i = 0
-    }
-}
-
-/* wait_queue::mark_granted(): the node, then out of the links; who is to be woken after the unlock. */
-inline mark_granted(n) {
-    if
-    :: atomic {
-        node[n] == waiting ->
-        node[n] = served;
-        /* FIFO: no living waiter is older. */
-        j = 0;
-        do
-        :: j < PROCESSES -> assert(!(node[j] == waiting && !dead[j] && ticket[j] < ticket[n])); j++
-        :: else -> break
-        od;
-        j = 0
-      };
-      unlink(n);
-#ifndef SEED_NO_WAKE
-      if
-      :: n != own -> to_wake = to_wake | (1 << n)
-      :: else
-      fi;
+/* entry word, layout/words.hpp; FREE as above */
+#define ALIVE 1
+#define DYING 2
+byte entry[PROCESSES] = ALIVE;
+#if REJOINS
+byte generation[PROCESSES];
+#define generation_of(p) generation[p]
+#else
+#define generation_of(p) 0
 #endif
-      marked = 1
-    :: node[n] != waiting -> marked = 0
-    fi
-}
+bit dead[PROCESSES]; /* what the kernel says, by the life word and the section words */
 
-/* wait_queue::take_back() */
-inline take_back(n) {
-    j = 0;
-    do
-    :: j < PERMITS ->
-        if
-        :: atomic { slot[j] == granted && granted_to[j] == n -> slot[j] = open; owner[j] = NOBODY };
-           hint[j] = 1
-        :: !(slot[j] == granted && granted_to[j] == n)
-        fi;
-        j++
-    :: else -> break
-    od;
-    j = 0
-}
+/* What only checks and budgets know. */
+byte valid[PERMITS]; /* the thread + 1 whose lease of that slot is valid */
+bit timed[THREADS];  /* the deadline of its wait has passed */
+byte crashes, timeouts, expiries, rejoins;
+bit at_work[PROCESSES];
+bit finished[THREADS];
 
-/* wait_queue::open_slots(), hints::clear() */
-inline count_open(enough) {
-    found = 0;
-    i = 0;
-    do
-    :: i < PERMITS && found < enough ->
-        if
-        :: hint[i] ->
-            if
-            :: slot[i] == open -> found++
-            :: slot[i] != open ->
-                hint[i] = 0;
-                if
-                :: slot[i] == open -> hint[i] = 1; found++
-                :: slot[i] != open
-                fi
-            fi
-        :: !hint[i]
-        fi;
-        i++
-    :: else -> break
-    od;
-    i = 0
-}
+#define bit_of(n) (1 << (n))
 
-/* wait_queue::serve_leased(); `stuck` when there are too few permits for the first in line. */
-inline serve(n) {
-    stuck = 0;
-    count_open(wants(n));
-    if
-    :: found < wants(n) -> stuck = 1
-    :: else ->
-        found = 0;
-        i = 0;
-        do
-        :: i < PERMITS && found < wants(n) ->
-            if
-            :: hint[i] ->
-                granted_to[i] = n;
-                if
-                :: atomic { slot[i] == open -> slot[i] = granted; owner[i] = n }; found++
-                :: slot[i] != open ->
-                    hint[i] = 0;
-                    if
-                    :: slot[i] == open -> hint[i] = 1
-                    :: slot[i] != open
-                    fi
-                fi
-            :: !hint[i]
-            fi;
-            i++
-        :: else -> break
-        od;
-        i = 0;
-        if
-        :: found < wants(n) -> take_back(n); count_open(wants(n)); stuck = (found < wants(n))
-        :: else ->
-            mark_granted(n);
-            if
-            :: !marked -> take_back(n)
-            :: else
-            fi
-        fi
-    fi
-}
+/* A step of a thread of process `me`; or its death. Only users take crashes, so that each happens in one place: a keeper dies
+ * when its process is dead. */
+#define may_die (dead[me] || (!keeper && crashes > 0))
+#define STEP(...) if :: atomic { !dead[me] -> __VA_ARGS__ } :: atomic { may_die -> goto died } fi
+#define WAIT(condition, ...) if :: atomic { !dead[me] && (condition) -> __VA_ARGS__ } :: atomic { may_die -> goto died } fi
+/* Inside a step */
+#define WHEN(condition, then, otherwise) if :: condition -> then :: else -> otherwise fi
 
-/* wait_queue::remove_abandoned() */
+/* I1: nobody opens a slot under a valid lease. */
+#define open_slot(s) assert(valid[s] == 0); slot[s] = OPEN; renewed(s)
+
+/* robust/robust_lock.cpp: robust_lock::once(), robust_lock::owner_is_dead(): free, or its owner's section word is marked. */
+#define lock_is_free (lock == NOBODY || dead[lock])
+#define take_lock repair = (lock != NOBODY); lock = me
+
+/* core/wait_queue.cpp: wait_queue::unlink() */
+#define unlink(n) assert((links & bit_of(n)) && gate > 0); links = links & ~bit_of(n); gate--; ticket[n] = 0
+
+#define is_head(n) ((links & bit_of(n)) && !precedes(0, n) && !precedes(1, n) && !precedes(THREADS - 1, n))
+#define precedes(a, n) ((links & bit_of(a)) && ticket[a] < ticket[n])
+#define find_head head = (is_head(0) -> 0 : (is_head(1) -> 1 : (is_head(THREADS - 1) -> THREADS - 1 : NOBODY)))
+
+/* I3: no living waiter is older; and a newcomer that finds the gate open overtakes nobody. */
+#define waits(n) (node[n] == WAITING && !dead[process_of(n)])
+#define is_older(a, n) (waits(a) && ticket[a] < ticket[n])
+#define check_order(n) assert(!is_older(0, n) && !is_older(1, n) && !is_older(THREADS - 1, n))
+#define check_nobody_waits assert(!waits(0) && !waits(1) && !waits(THREADS - 1))
+
+/* core/wait_queue.cpp: wait_queue::remove_abandoned() */
 inline remove_abandoned(n) {
+    STEP(unlink(n));
+    STEP(assert(node[n] == ABANDONED); node[n] = FREE)
+}
+
+/* core/hints.hpp: hints::clear(), of a slot that was seen not open; `found` goes up by `counts` if it has opened since. */
+inline clear_hint(counts) {
+    STEP(hint = hint & ~bit_of(s));
+    STEP(WHEN(slot[s] == OPEN, again = 1, skip));
     if
-    :: linked[n] && node[n] == abandoned -> unlink(n); node[n] = free_
+    :: again -> STEP(hint = hint | bit_of(s); found = found + counts; again = 0)
     :: else
     fi
 }
 
-/* wait_queue::dispatch() */
-inline dispatch() {
-    if
-    :: atomic { dispatch_wanted -> dispatch_wanted = 0 };
-       k = 0;
-       do
-       :: k < PROCESSES -> remove_abandoned(k); k++
-       :: else -> break
-       od;
-       k = 0
-    :: !dispatch_wanted
-    fi;
+/* core/dispatch.cpp: wait_queue::open_slots() */
+inline open_slots(enough) {
+    STEP(found = 0; bits = hint; s = 0);
     do
-    :: find_head();
-       if
-       :: head == NOBODY -> break
-       :: else ->
-           if
-           :: node[head] == abandoned -> remove_abandoned(head)
-           :: node[head] == waiting && entry[head] != alive -> /* take_out_front() */
-               if
-               :: atomic { node[head] == waiting -> node[head] = claimed }; unlink(head)
-               :: node[head] != waiting
-               fi
-           :: node[head] == waiting && entry[head] == alive ->
-               serve(head);
-               if
-               :: stuck -> break
-               :: else
-               fi
-           fi
-       fi
+    :: s < PERMITS && found < enough ->
+        if
+        :: bits & bit_of(s) ->
+            STEP(WHEN(slot[s] == OPEN, found++, miss = 1));
+            if
+            :: miss -> miss = 0; clear_hint(1)
+            :: else
+            fi
+        :: else
+        fi;
+        s++
+    :: else -> break
     od;
-    stuck = 0;
+    bits = 0;
+    s = 0
+}
+
+/* core/dispatch.cpp: wait_queue::take_back() */
+inline take_back(n) {
+    s = 0;
+    do
+    :: s < PERMITS ->
+        STEP(WHEN(slot[s] == granted_to(n), open_slot(s); again = 1, skip));
+        if
+        :: again -> STEP(hint = hint | bit_of(s); again = 0)
+        :: else
+        fi;
+        s++
+    :: else -> break
+    od;
+    s = 0
+}
+
+/* core/wait_queue.cpp: wait_queue::remember_to_wake() */
+#ifdef SEED_NO_WAKE
+#define remember_to_wake(n) skip
+#else
+#define remember_to_wake(n) WHEN(n != own, to_wake = to_wake | bit_of(n), skip)
+#endif
+
+/* core/dispatch.cpp: wait_queue::mark_granted(); `miss` when it waits no more */
+inline mark_granted(n) {
+    STEP(WHEN(node[n] == WAITING, check_order(n); node[n] = GRANTED, miss = 1));
+    if
+    :: !miss -> STEP(unlink(n); remember_to_wake(n))
+    :: else
+    fi
+}
+
+/* core/dispatch.cpp: wait_queue::take_out_front(), its loads. Node and entry are two: if the node changes between them, the
+ * compare-exchange that follows fails, and the next round finds what is found here at once. */
+#define NONE 0
+#define LEFT 1
+#define DEAD 2
+#define LATE 3
+#define SERVE 4
+#define look_at_head \
+    find_head; \
+    if \
+    :: head == NOBODY -> assert(gate == 0); verdict = NONE \
+    :: head != NOBODY && node[head] == ABANDONED -> verdict = LEFT \
+    :: head != NOBODY && node[head] == WAITING && entry[process_of(head)] != ALIVE -> verdict = DEAD \
+    :: head != NOBODY && node[head] == WAITING && entry[process_of(head)] == ALIVE && timed[head] -> verdict = LATE \
+    :: head != NOBODY && node[head] == WAITING && entry[process_of(head)] == ALIVE && !timed[head] -> verdict = SERVE \
+    fi
+
+/* core/dispatch.cpp: wait_queue::serve_all(), wait_queue::serve_leased(), wait_queue::install() */
+inline dispatch() {
+    STEP(again = wanted; wanted = 0);
+    if
+    :: again -> /* core/dispatch.cpp: wait_queue::take_out_abandoned() */
+        again = 0;
+        n = 0;
+        do
+        :: n < THREADS ->
+            STEP(WHEN((links & bit_of(n)) && node[n] == ABANDONED, again = 1, skip));
+            if
+            :: again -> again = 0; remove_abandoned(n)
+            :: else
+            fi;
+            n++
+        :: else -> break
+        od;
+        n = 0
+    :: else
+    fi;
+next_head:
+    STEP(look_at_head);
+    if
+    :: verdict == NONE -> goto dispatched
+    :: verdict == LEFT ->
+        remove_abandoned(head);
+        goto next_head
+    :: verdict == DEAD -> /* its reaper frees the node */
+        STEP(WHEN(node[head] == WAITING, node[head] = CLAIMED, goto next_head));
+        STEP(unlink(head); goto next_head)
+    :: verdict == LATE ->
+        STEP(WHEN(node[head] == WAITING, node[head] = ABANDONED, goto next_head));
+        remove_abandoned(head);
+        goto next_head
+    :: verdict == SERVE
+    fi;
+look_for_slots:
+    open_slots(wants(head));
+    if
+    :: found < wants(head) -> goto dispatched
+    :: else
+    fi;
+    STEP(found = 0; bits = hint);
+    do
+    :: s < PERMITS && found < wants(head) ->
+        if
+        :: bits & bit_of(s) ->
+            STEP(WHEN(slot[s] == OPEN, assert(valid[s] == 0); slot[s] = granted_to(head); next_seq(s); found++, miss = 1));
+            if
+            :: miss -> miss = 0; clear_hint(0)
+            :: else
+            fi
+        :: else
+        fi;
+        s++
+    :: else -> break
+    od;
+    bits = 0;
+    s = 0;
+    if
+    :: found < wants(head) -> /* a newcomer took one */
+        take_back(head);
+        open_slots(wants(head));
+        if
+        :: found < wants(head) -> goto dispatched
+        :: else -> goto next_head
+        fi
+    :: else
+    fi;
+    mark_granted(head);
+    if
+    :: miss -> miss = 0; take_back(head)
+    :: else
+    fi;
+    goto next_head;
+dispatched:
+    verdict = NONE;
     found = 0;
-    marked = 0;
     head = NOBODY
 }
 
-/* wait_queue::recover(): rebuild(), reset_hints(), settle_slots(), wake_all_served(); dispatch() comes after it anyway. */
-inline recover() {
-    k = 0;
+/* core/wait_queue.cpp: wait_queue::rebuild() */
+inline rebuild() {
     found = 0;
+    n = 0;
     do
-    :: k < PROCESSES ->
-        if
-        :: atomic { node[k] == waiting -> linked[k] = 1; found++ }
-        :: atomic { node[k] == abandoned -> linked[k] = 0; node[k] = free_ }
-        :: atomic { node[k] != waiting && node[k] != abandoned -> linked[k] = 0 }
-        fi;
-        k++
+    :: n < THREADS ->
+        STEP(if
+            :: node[n] == WAITING -> links = links | bit_of(n); found++
+            :: node[n] == ABANDONED -> links = links & ~bit_of(n); node[n] = FREE; ticket[n] = 0
+            :: else -> links = links & ~bit_of(n); ticket[n] = 0
+            fi;
+            n++)
     :: else -> break
     od;
-    atomic { gate = found; dispatch_wanted = 0 };
-    found = 0;
-    k = 0;
+    n = 0;
+    STEP(gate = found; wanted = 0; found = 0)
+}
+
+/* core/recovery.cpp: wait_queue::settle_slots(). Slot, node and the other slot are read under the lock: of these only the
+ * state of the node can change meanwhile, from waiting to abandoned, and that the compare-exchange of mark_granted() sees; and
+ * a granted slot can be opened by a reaper or by expiry, as it can right after. */
+#define has_all_granted(w) ((slot[0] == w) + (slot[1] == w) == wants(node_of(w)))
+inline settle_slots() {
+    n = 0;
     do
-    :: k < PERMITS -> hint[k] = 1; k++
-    :: else -> break
-    od;
-    k = 0;
-    do
-    :: k < PERMITS ->
+    :: n < PERMITS ->
+        STEP(if
+            :: is_granted(slot[n]) && node[node_of(slot[n])] != GRANTED ->
+                head = node_of(slot[n]);
+                miss = !(node[head] == WAITING && has_all_granted(slot[n]))
+            :: else
+            fi);
         if
-        :: slot[k] == granted ->
-            head = granted_to[k];
+        :: head != NOBODY ->
             if
-            :: node[head] == served
-            :: node[head] == waiting ->
-                d_step {
-                    found = 0;
-                    i = 0;
-                    do
-                    :: i < PERMITS -> found = found + (slot[i] == granted && granted_to[i] == head -> 1 : 0); i++
-                    :: else -> break
-                    od;
-                    i = 0
-                };
-                if
-                :: found == wants(head) ->
-                    mark_granted(head);
-                    if
-                    :: !marked -> take_back(head)
-                    :: else
-                    fi
-                :: else -> take_back(head)
-                fi;
-                found = 0
-            :: node[head] != served && node[head] != waiting -> take_back(head)
-            fi
-        :: slot[k] != granted
-        fi;
-        k++
-    :: else -> break
-    od;
-    k = 0;
-    wake_all_served()
-}
-
-inline wake_all_served() {
-    k = 0;
-    do
-    :: k < PROCESSES ->
-        if
-        :: node[k] == served -> signal[k] = 1
-        :: node[k] != served
-        fi;
-        k++
-    :: else -> break
-    od;
-    k = 0
-}
-
-/* robust_lock::unlock(), then wait_queue::wake_granted() */
-inline unlock_and_wake() {
-    lock = NOBODY;
-    own = NOBODY;
-    k = 0;
-    do
-    :: k < PROCESSES ->
-        if
-        :: to_wake & (1 << k) -> signal[k] = 1
-        :: else
-        fi;
-        k++
-    :: else -> break
-    od;
-    k = 0;
-    to_wake = 0
-}
-
-/* request_dispatch() */
-inline request_dispatch(p) {
-    raised = 0;
-    do
-    :: atomic { lock_free -> repair = (lock != NOBODY); lock = p };
-       if
-       :: repair -> recover()
-       :: else
-       fi;
-       dispatch();
-       unlock_and_wake();
-       raised = 0;
-       if
-       :: dispatch_wanted
-       :: !dispatch_wanted -> break
-       fi
-    :: !lock_free ->
-       if
-       :: raised -> break
-       :: else -> dispatch_wanted = 1; raised = 1
-       fi
-    od;
-    raised = 0
-}
-
-/* The end of under_lock() */
-inline serve_who_asked(p) {
-    if
-    :: dispatch_wanted -> request_dispatch(p)
-    :: !dispatch_wanted
-    fi
-}
-
-/* look_at_gate() */
-inline look_at_gate(p) {
-    if
-    :: gate != 0 -> request_dispatch(p)
-    :: gate == 0
-    fi
-}
-
-/* give_back(): one CAS, which fails when the lease was lost; then the hint. */
-inline give_back(p) {
-    k = 0;
-    do
-    :: k < PERMITS ->
-        if
-        :: mine & (1 << k) ->
-            if
-            :: atomic { slot[k] == held && owner[k] == p -> slot[k] = open; owner[k] = NOBODY }; hint[k] = 1
-            :: !(slot[k] == held && owner[k] == p)
-            fi
-        :: else
-        fi;
-        k++
-    :: else -> break
-    od;
-    k = 0;
-    mine = 0
-}
-
-/* take_over(): granted slots become held. */
-inline take_over(p) {
-    k = 0;
-    do
-    :: k < PERMITS ->
-        if
-        :: atomic { slot[k] == granted && owner[k] == p && granted_to[k] == p -> slot[k] = held; mine = mine | (1 << k) }
-        :: !(slot[k] == granted && owner[k] == p && granted_to[k] == p)
-        fi;
-        k++
-    :: else -> break
-    od;
-    k = 0
-}
-
-#define count_mine ((mine & 1) + ((mine >> 1) & 1))
-
-#define locals \
-    byte i, j, k, found, head = NOBODY, to_wake, own = NOBODY; \
-    bit marked, stuck, raised, repair
-
-proctype user(byte p) {
-    locals;
-    byte mine;
-    bit left;
-    {
-        do
-        :: count_mine == wants(p) || left -> break
-        :: else ->
-            /* try_fast() */
-            if
-            :: gate == 0 && wants(p) == 1 ->
-                k = 0;
-                do
-                :: k < PERMITS && mine == 0 ->
-                    if
-                    :: atomic { slot[k] == open -> slot[k] = held; owner[k] = p; mine = 1 << k }
-                    :: slot[k] != open
-                    fi;
-                    k++
-                :: else -> break
-                od;
-                k = 0
-            :: gate != 0 || wants(p) > 1
+            :: !miss -> mark_granted(head)
+            :: else
             fi;
             if
-            :: count_mine == wants(p) -> skip
-            :: else ->
-                /* wait_in_queue() */
-                node[p] = claimed;
-                atomic { lock_free -> repair = (lock != NOBODY); lock = p };
-                if
-                :: repair -> recover()
-                :: else
-                fi;
-#ifdef SEED_GATE_AFTER_SCAN
-                dispatch();
-#endif
-                own = p; /* wait_queue::enqueue() */
-                gate++;
-                d_step { next_ticket++; ticket[p] = next_ticket };
-                node[p] = waiting;
-                linked[p] = 1;
-#ifndef SEED_GATE_AFTER_SCAN
-                dispatch();
-#endif
-                unlock_and_wake();
-                serve_who_asked(p);
-                /* sleep_until_served() */
-                do
-                :: signal[p] = 0;
-                   if
-                   :: node[p] == served -> break
-                   :: node[p] == waiting ->
-                       if
-                       :: signal[p] == 1 /* futex_wait() */
-                       :: timeouts < TIMEOUTS ->
-                           if
-                           :: atomic { node[p] == waiting && timeouts < TIMEOUTS -> node[p] = abandoned; timeouts++ };
-                              left = 1;
-                              break
-                           :: node[p] != waiting || timeouts == TIMEOUTS
-                           fi
-                       fi
-                   fi
-                od;
-                if
-                :: left ->
-                    if
-                    :: atomic { lock_free -> repair = (lock != NOBODY); lock = p };
-                       if
-                       :: repair -> recover()
-                       :: else
-                       fi;
-                       remove_abandoned(p);
-                       dispatch();
-                       unlock_and_wake();
-                       serve_who_asked(p)
-                    :: !lock_free -> request_dispatch(p)
-                    fi
-                :: else ->
-                    take_over(p);
-                    if
-                    :: count_mine < wants(p) -> /* expired between the grant and its receipt */
-                        give_back(p);
-                        node[p] = free_;
-                        atomic { lost[p] = 0 };
-                        look_at_gate(p)
-                    :: else -> node[p] = free_
-                    fi
-                fi
-            fi
-        od;
-        if
-        :: left -> skip
-        :: else ->
-            /* holds */
-            atomic {
-                assert(lost[p] || !(mine & 1) || (slot[0] == held && owner[0] == p));
-                assert(lost[p] || !(mine & 2) || (slot[1] == held && owner[1] == p))
-            };
-            give_back(p);
-            look_at_gate(p)
+            :: miss -> miss = 0; take_back(head)
+            :: else
+            fi;
+            head = NOBODY
+        :: else
         fi;
-        done[p] = 1
-    } unless { dead[p] -> skip }
-}
-
-/* open_slots_of() */
-inline open_slots_of(d) {
-    opened = 0;
-    k = 0;
-    do
-    :: k < PERMITS ->
-        if
-        :: atomic { slot[k] != open && owner[k] == d && entry[d] == dying -> slot[k] = open; owner[k] = NOBODY };
-           hint[k] = 1;
-           opened = 1
-        :: !(slot[k] != open && owner[k] == d && entry[d] == dying)
-        fi;
-        k++
+        n++
     :: else -> break
     od;
-    k = 0
+    n = 0
 }
 
-proctype keeper(byte p) {
-    locals;
-    byte d;
-    bit opened;
-    {
-    end:
-        do
-        :: atomic { expiries < EXPIRIES && slot[0] != open -> /* sweep() */
-             expiries++;
-             lost[owner[0]] = 1;
-             slot[0] = open;
-             owner[0] = NOBODY
-           };
-           hint[0] = 1;
-           look_at_gate(p)
-        :: atomic {
-             dead[0] && entry[0] != gone -> d = 0
-           };
-           goto reap
-        :: atomic {
-             dead[1] && entry[1] != gone -> d = 1
-           };
-           goto reap
-        :: atomic {
-             dead[2] && entry[2] != gone -> d = 2
-           };
-        reap:
-           /* membership::mark_if_dead(), then take_back_all() */
-           if
-           :: atomic { entry[d] == alive -> entry[d] = dying }
-           :: entry[d] != alive
-           fi;
-           open_slots_of(d);
-           atomic { lock_free -> repair = (lock != NOBODY); lock = p };
-           if
-           :: repair -> recover()
-           :: else
-           fi;
-           if /* wait_queue::purge() */
-           :: entry[d] == dying ->
-               if
-               :: atomic { node[d] == waiting || node[d] == abandoned -> node[d] = claimed };
-                  if
-                  :: linked[d] -> unlink(d)
-                  :: else
-                  fi;
-                  node[d] = free_
-               :: node[d] != waiting && node[d] != abandoned -> node[d] = free_
-               fi
-           :: entry[d] != dying
-           fi;
-           k = 0;
-           do
-           :: k < PERMITS -> hint[k] = 1; k++
-           :: else -> break
-           od;
-           k = 0;
-           dispatch();
-           wake_all_served();
-           unlock_and_wake();
-           serve_who_asked(p);
-           open_slots_of(d);
-           if
-           :: opened -> request_dispatch(p)
-           :: else
-           fi;
-           opened = 0;
-           if /* free_entry() */
-           :: atomic { entry[d] == dying -> entry[d] = gone }
-           :: entry[d] != dying
-           fi;
-           d = 0
-        od
-    } unless { dead[p] -> skip }
-}
-
-proctype killer() {
-    byte killed;
+/* core/wait_queue.cpp: wait_queue::wake_all_served() */
+inline wake_all_served() {
+    n = 0;
     do
-    :: killed < CRASHES ->
-        killed++;
-        if
-        :: atomic { !dead[0] -> dead[0] = 1 }
-        :: atomic { !dead[1] -> dead[1] = 1 }
-        :: atomic { !dead[2] -> dead[2] = 1 }
-        fi
-    :: break
-    od
+    :: n < THREADS -> STEP(WHEN(node[n] == GRANTED, signal[n] = 1, skip); n++)
+    :: else -> break
+    od;
+    n = 0
 }
 
-/* When nothing moves any more. */
-proctype judge() {
-    byte n;
+/* What is done under the lock */
+mtype = { enqueue, remove, purge, just_dispatch };
+
+/* core/wait_queue.hpp: once_under_lock(), under_lock(): with the lock taken, do `body` and then dispatch; then whoever asked
+ * meanwhile is served, and the thread goes on at `returned`. In two parts, with the thread's bodies between them; and once for
+ * each kind of thread, with places to jump to, since each copy makes spin's program larger. */
+inline begin_locked() {
+    if
+    :: repair -> /* core/recovery.cpp: wait_queue::recover(); dispatch() comes at its end */
+#ifdef SEED_NO_RECOVERY
+        repair = 0
+#else
+        rebuild();
+        STEP(hint = 3); /* core/wait_queue.hpp: wait_queue::reset_hints() */
+#ifndef SEED_NO_SETTLING
+        settle_slots();
+#endif
+        wake_all_served();
+        goto serve
+#endif
+    :: else
+    fi
+}
+inline end_locked() {
+    dispatch();
+    if
+    :: repair -> repair = 0; goto run_body
+#ifdef SEED_GATE_AFTER_SCAN
+    :: !repair && stuck -> goto run_body
+#endif
+    :: else
+    fi;
+    if
+    :: body == purge -> wake_all_served()
+    :: else
+    fi;
+unlock:
+    /* robust/robust_lock.cpp: robust_lock::unlock() */
+    STEP(assert(lock == me); lock = NOBODY; own = NOBODY; body = just_dispatch);
+    /* core/wait_queue.cpp: wait_queue::wake_granted(); to a node that is free it is one needless wake-up */
+    n = 0;
+    do
+    :: n < THREADS ->
+        if
+        :: to_wake & bit_of(n) -> STEP(signal[n] = (node[n] != FREE); to_wake = to_wake & ~bit_of(n))
+        :: else
+        fi;
+        n++
+    :: else -> break
+    od;
+    n = 0;
+    STEP(WHEN(wanted, skip, goto returned));
+
+    /* core/wait_queue.cpp: request_dispatch() */
+request:
+    STEP(WHEN(lock_is_free, take_lock; goto under_lock, skip));
+#ifndef SEED_NO_FLAG
+    STEP(wanted = 1);
+#endif
+    STEP(WHEN(lock_is_free, take_lock; goto under_lock, skip));
+returned:
+    skip
+}
+
+#if EXPIRIES
+/* core/reaper.cpp: sweep(); `taken` when it has opened a slot, or told of one that was open */
+inline sweep() {
+    s = 0;
+    do
+    :: s < PERMITS ->
+        STEP(if
+            :: slot[s] == OPEN -> again = 1
+            :: slot[s] != OPEN && is_expired(s) -> open_slot(s); taken = 1; again = 1
+            :: else
+            fi);
+        if
+        :: again -> STEP(taken = (taken || !(hint & bit_of(s))); hint = hint | bit_of(s); again = 0)
+        :: else
+        fi;
+        s++
+    :: else -> break
+    od;
+    s = 0
+}
+#endif
+
+/* core/leases.cpp: give_back(), core/fast_path.hpp: open_slot(): fails when the lease was lost */
+inline give_back() {
+    s = 0;
+    do
+    :: s < PERMITS ->
+        if
+        :: mine & bit_of(s) ->
+            STEP(mine = mine & ~bit_of(s);
+                if
+                :: slot[s] == held_by(me) && my_seq[s] == seq_of(s) ->
+                    assert(valid[s] == 0 || valid[s] == t + 1);
+                    valid[s] = 0;
+                    open_slot(s);
+                    again = 1
+                :: else -> assert(valid[s] != t + 1)
+                fi;
+                my_seq[s] = 0);
+            if
+            :: again -> STEP(hint = hint | bit_of(s); again = 0)
+            :: else
+            fi
+        :: else
+        fi;
+        s++
+    :: else -> break
+    od;
+    s = 0
+}
+
+#define take(s) \
+    mine = mine | bit_of(s); my_seq[s] = seq_of(s); \
+    WHEN(is_expired(s), skip, assert(valid[s] == 0); valid[s] = t + 1)
+
+/* core/fast_path.hpp: take_slot() */
+#define try_slot STEP(WHEN(slot[s] == OPEN, slot[s] = held_by(me); next_seq(s); take(s); goto release, skip))
+
+#define locals byte head = NOBODY, bits, found, s, n, to_wake, verdict, own = NOBODY; mtype body = just_dispatch; bit again, miss, stuck, repair
+#define clear_locals \
+    head = NOBODY; bits = 0; found = 0; s = 0; n = 0; to_wake = 0; verdict = NONE; own = NOBODY; body = just_dispatch; \
+    again = 0; miss = 0; stuck = 0; repair = 0
+
+/* Where a user goes on after it had the lock, or left its wish to the lock's owner */
+mtype = { sleeping, ending, acquiring };
+
+proctype user(byte t) {
+    locals;
+    byte me = process_of(t);
+    byte mine;
+    byte my_seq[PERMITS];
+    mtype next = sleeping;
+    bit keeper = 0;
+#if EXPIRIES
+    bit taken;
+#endif
+
+acquire:
+    /* core/leases.cpp: try_fast(), core/fast_path.hpp: may_enter(); for several permits to the queue at once */
+    STEP(WHEN(gate == 0 && wants(t) == 1, check_nobody_waits; s = t % PERMITS, goto queue));
+    try_slot;
+    STEP(s = 0; bits = hint);
+    do
+    :: s < PERMITS ->
+        if
+        :: bits & bit_of(s) -> try_slot
+        :: else
+        fi;
+        s++
+    :: else -> break
+    od;
+
+queue:
+    /* core/acquire.cpp: wait_in_queue(), claimed_node */
+    STEP(s = 0; bits = 0; node[t] = CLAIMED);
+    WAIT(lock_is_free, take_lock; body = enqueue; next = sleeping);
+under_lock:
+    begin_locked();
+run_body:
+    if
+    :: body == enqueue -> /* core/wait_queue.cpp: wait_queue::enqueue() */
+#ifdef SEED_GATE_AFTER_SCAN
+        if
+        :: !stuck -> stuck = 1; goto serve
+        :: else -> stuck = 0
+        fi;
+#endif
+        STEP(own = t; gate++);
+        STEP(next_ticket++; ticket[t] = next_ticket; node[t] = WAITING; links = links | bit_of(t))
+#ifdef SEED_GATE_AFTER_SCAN
+        ;
+        goto unlock
+#endif
+    :: body == remove ->
+        STEP(WHEN(node[t] == ABANDONED, again = 1, skip));
+        if
+        :: again -> again = 0; remove_abandoned(t)
+        :: else
+        fi
+    :: else
+    fi;
+serve:
+    end_locked();
+
+    if
+    :: next == ending -> goto done
+    :: next == acquiring -> goto acquire
+    :: next == sleeping
+    fi;
+#if EXPIRIES
+    if
+    :: !taken ->
+        sweep();
+        if
+        :: taken -> goto request
+        :: else
+        fi
+    :: else
+    fi;
+    taken = 0;
+#endif
+    /* core/acquire.cpp: sleep_until_served() */
+    STEP(signal[t] = 0);
+look:
+    STEP(if
+        :: node[t] == WAITING && !timed[t]
+        :: node[t] == WAITING && timed[t] -> node[t] = ABANDONED; goto leave /* claimed_node::abandon() */
+        :: node[t] == GRANTED -> goto take_over
+        :: else -> assert(timed[t]); goto leave /* taken out by others */
+        fi);
+    WAIT(signal[t] || timed[t], signal[t] = 0; goto look);
+
+leave:
+    /* core/acquire.cpp: wait_in_queue(), abandoned */
+    STEP(next = ending; WHEN(lock_is_free, take_lock; body = remove; goto under_lock, goto request));
+
+take_over:
+    /* core/acquire.cpp: take_over() */
+    s = 0;
+    do
+    :: s < PERMITS -> STEP(WHEN(slot[s] == granted_to(t), slot[s] = held_by(me); take(s), skip); s++)
+    :: else -> break
+    od;
+    s = 0;
+    if
+    :: (mine & 1) + (mine >> 1) == wants(t) ->
+        STEP(node[t] = FREE; next = ending)
+    :: else -> /* expired before it was received */
+        give_back();
+        STEP(node[t] = FREE; next = acquiring; WHEN(gate != 0, goto request, goto acquire))
+    fi;
+
+release:
+    /* core/leases.cpp: release() */
+    bits = 0;
+    next = ending;
+    give_back();
+    /* core/fast_path.hpp: look_at_gate() */
+    STEP(WHEN(gate != 0, goto request, skip));
+
+done:
+    STEP(next = sleeping; signal[t] = 0; timed[t] = 0; finished[t] = 1);
+    if
+    :: atomic { may_die -> goto died }
+    fi;
+
+died:
     atomic {
-        timeout;
+        if
+        :: !dead[me] ->
+            dead[me] = 1;
+            crashes--;
+            WHEN(valid[0] && process_of(valid[0] - 1) == me, valid[0] = 0, skip);
+            WHEN(valid[1] && process_of(valid[1] - 1) == me, valid[1] = 0, skip)
+        :: else
+        fi;
+        clear_locals;
+        mine = 0; my_seq[0] = 0; my_seq[1] = 0; next = sleeping;
+        signal[t] = 0; timed[t] = 0; finished[t] = 1
+    };
+#if REJOINS
+    atomic { /* robust/membership.cpp: membership::join() */
+        rejoins > 0 && entry[me] == FREE && !at_work[me] ->
+        rejoins--;
+        finished[t] = 0;
+        generation[me] = 1;
+        entry[me] = ALIVE;
+        dead[me] = 0;
+        goto acquire
+    }
+#endif
+}
+
+#define entry_is_ours (entry[d] == DYING && generation_of(d) == born)
+#ifdef SEED_REAP_BY_INDEX
+#define may_open 1
+#else
+#define may_open entry_is_ours
+#endif
+
+/* core/reaper.cpp: open_slots_of(). The check of the entry is made after the word was read and before the compare-exchange. */
+inline open_slots_of() {
+    s = 0;
+    do
+    :: s < PERMITS ->
+        STEP(WHEN(slot[s] != OPEN && owner_of(slot[s]) == d && may_open, word = slot[s]; word_seq = seq_of(s), skip));
+        if
+        :: word != OPEN ->
+            STEP(WHEN(slot[s] == word && seq_of(s) == word_seq, open_slot(s); opened = 1; again = 1, skip); word = OPEN; word_seq = 0);
+            if
+            :: again -> STEP(hint = hint | bit_of(s); again = 0)
+            :: else
+            fi
+        :: else
+        fi;
+        s++
+    :: else -> break
+    od;
+    s = 0
+}
+
+#define works(p) (at_work[p] && !dead[p])
+#define is_left(p) (dead[p] && entry[p] != FREE)
+#if PROCESSES > 2
+#define reapers (works(0) + works(1) + works(2))
+#define some_left (is_left(0) || is_left(1) || is_left(2))
+#else
+#define reapers (works(0) + works(1))
+#define some_left (is_left(0) || is_left(1))
+#endif
+
+/* The background thread, core/keeper.cpp: keeper::watch_or_reap(), keeper::look_after_semaphore() */
+proctype background(byte me) {
+    locals;
+    byte d = NOBODY, word, word_seq, born;
+    bit opened, looked;
+    bit keeper = 1;
+end:
+    do
+    :: atomic {
+            !dead[me] && some_left && reapers < REAPERS ->
+            at_work[me] = 1;
+            if
+            :: is_left(0) -> d = 0
+            :: is_left(1) -> d = 1
+#if PROCESSES > 2
+            :: is_left(2) -> d = 2
+#endif
+            fi;
+            /* robust/membership.cpp: membership::mark_if_dead() */
+            entry[d] = DYING;
+            born = generation_of(d)
+        };
+        /* core/reaper.cpp: reap_process(), take_back_all() */
+        open_slots_of();
+        opened = 0;
+        WAIT(lock_is_free, take_lock; body = purge);
+    under_lock:
+    begin_locked();
+run_body:
+        if
+        :: body == purge -> /* core/wait_queue.cpp: wait_queue::purge() */
+            n = 0;
+            do
+            :: n < THREADS ->
+                if
+                :: process_of(n) == d ->
+                    STEP(WHEN(entry_is_ours, word = node[n], skip));
+                    if
+                    :: word == WAITING || word == ABANDONED ->
+                        STEP(WHEN(node[n] == word, node[n] = CLAIMED; word = CLAIMED, word = FREE));
+                        if
+                        :: word == CLAIMED -> STEP(unlink(n))
+                        :: else
+                        fi
+                    :: else
+                    fi;
+                    if
+                    :: word == GRANTED || word == CLAIMED -> STEP(WHEN(node[n] == word, node[n] = FREE, skip); word = FREE)
+                    :: else
+                    fi
+                :: else
+                fi;
+                n++
+            :: else -> break
+            od;
+            n = 0;
+            STEP(hint = 3)
+        :: else
+        fi;
+serve:
+        end_locked();
+        if
+        :: d == NOBODY -> goto idle
+        :: looked -> looked = 0
+        :: else ->
+            open_slots_of();
+            if
+            :: opened -> opened = 0; looked = 1; goto request
+            :: else
+            fi
+        fi;
+        /* core/reaper.cpp: free_nodes_of() */
+        n = 0;
         do
-        :: n < PROCESSES ->
-            assert(dead[n] || done[n]);            /* no wake-up is lost */
-            assert(node[n] == free_ && !linked[n]); /* no node */
-            assert(!dead[n] || entry[n] == gone);   /* no process entry */
+        :: n < THREADS ->
+            if
+            :: process_of(n) == d ->
+                STEP(WHEN(entry_is_ours, word = node[n], skip));
+                if
+                :: word != FREE -> STEP(WHEN(node[n] == word, node[n] = FREE, skip); word = FREE)
+                :: else
+                fi
+            :: else
+            fi;
             n++
         :: else -> break
         od;
         n = 0;
-        do
-        :: n < PERMITS -> assert(slot[n] == open && hint[n]); n++ /* no permit */
-        :: else -> break
-        od;
-        assert(gate == 0 && (lock == NOBODY || dead[lock]))
-    }
+        /* robust/membership.cpp: membership::free_entry() */
+        STEP(WHEN(entry_is_ours, assert(lock != d); entry[d] = FREE, skip); d = NOBODY; born = 0);
+idle:
+        STEP(at_work[me] = 0)
+#if EXPIRIES
+    :: atomic {
+            !dead[me] && ((slot[0] != OPEN && expired[0]) || (slot[1] != OPEN && expired[1])) && reapers < REAPERS ->
+            at_work[me] = 1;
+            looked = (gate != 0)
+        };
+        opened = 0;
+        sweep();
+        opened = 0;
+#ifdef SEED_STALE_GATE
+        if
+        :: looked -> looked = 0; goto request
+        :: else -> goto idle
+        fi
+#else
+        STEP(looked = 0; WHEN(gate != 0, goto request, goto idle))
+#endif
+#endif
+    :: atomic {
+            dead[me] && at_work[me] ->
+died:       clear_locals;
+            d = NOBODY; word = 0; word_seq = 0; born = 0; opened = 0; looked = 0; at_work[me] = 0
+        }
+    od
 }
+
+/* Deadlines pass. */
+proctype clock() {
+end:
+    do
+#if TIMEOUTS
+    :: atomic { timeouts > 0 && node[0] == WAITING && !timed[0] && !dead[process_of(0)] -> timed[0] = 1; timeouts-- }
+    :: atomic { timeouts > 0 && node[1] == WAITING && !timed[1] && !dead[process_of(1)] -> timed[1] = 1; timeouts-- }
+#if THREADS > 2
+    :: atomic { timeouts > 0 && node[2] == WAITING && !timed[2] && !dead[process_of(2)] -> timed[2] = 1; timeouts-- }
+#endif
+#endif
+#if EXPIRIES
+    :: atomic { expiries > 0 && slot[0] != OPEN && !expired[0] -> expired[0] = 1; valid[0] = 0; expiries-- }
+    :: atomic { expiries > 0 && slot[1] != OPEN && !expired[1] -> expired[1] = 1; valid[1] = 0; expiries-- }
+#endif
+    :: false
+    od
+}
+
+/* When nothing moves any more. */
+inline judge() {
+    byte k;
+    do
+    :: k < THREADS ->
+        assert(finished[k]);                             /* no wake-up is lost */
+        assert(node[k] == FREE && !(links & bit_of(k))); /* no node is left */
+        assert(!dead[process_of(k)] || entry[process_of(k)] == FREE);
+        k++
+    :: else -> break
+    od;
+    k = 0;
+    do
+    :: k < PERMITS -> assert(slot[k] == OPEN && (hint & bit_of(k)) && valid[k] == 0); k++ /* no permit is lost */
+    :: else -> break
+    od;
+    assert(gate == 0 && lock_is_free)
+}
+
+#define up_to(budget, most) budget = 0; do :: budget < most -> budget++ :: break od
 
 init {
     atomic {
-        run user(0);
-        run user(1);
-        run user(2);
-        run keeper(0);
-        run keeper(1);
-        run keeper(2);
-        run killer();
-        run judge()
+        byte k;
+        up_to(crashes, CRASHES);
+        up_to(timeouts, TIMEOUTS);
+        up_to(expiries, EXPIRIES);
+        rejoins = REJOINS;
+        do
+        :: k < THREADS -> run user(k); k++
+        :: else -> break
+        od;
+        k = 0;
+        do
+        :: k < PROCESSES -> run background(k); k++
+        :: else -> break
+        od;
+        run clock();
+        k = 0
     }
+    atomic { timeout; judge() }
 }
