@@ -125,13 +125,15 @@ bit finished[THREADS];
 /* A step of a thread of process `me`; or its death. Only users take crashes, so that each happens in one place: a keeper dies
  * when its process is dead. */
 #define may_die (dead[me] || (!keeper && crashes > 0))
-#define STEP(...) if :: atomic { !dead[me] -> __VA_ARGS__ } :: atomic { may_die -> goto died } fi
-#define WAIT(condition, ...) if :: atomic { !dead[me] && (condition) -> __VA_ARGS__ } :: atomic { may_die -> goto died } fi
+#define DIE atomic { may_die -> crashes = crashes - !dead[me]; dead[me] = 1; goto died }
+#define STEP(...) if :: atomic { !dead[me] -> __VA_ARGS__ } :: DIE fi
+#define WAIT(condition, ...) if :: atomic { !dead[me] && (condition) -> __VA_ARGS__ } :: DIE fi
 /* Inside a step */
 #define WHEN(condition, then, otherwise) if :: condition -> then :: else -> otherwise fi
 
 /* I1: nobody opens a slot under a valid lease. */
-#define open_slot(s) assert(valid[s] == 0); slot[s] = OPEN; renewed(s)
+#define no_valid_lease(s) (valid[s] == 0 || dead[process_of(valid[s] - 1)])
+#define open_slot(s) assert(no_valid_lease(s)); valid[s] = 0; slot[s] = OPEN; renewed(s)
 
 /* robust/robust_lock.cpp: robust_lock::once(), robust_lock::owner_is_dead(): free, or its owner's section word is marked. */
 #define lock_is_free (lock == NOBODY || dead[lock])
@@ -625,19 +627,11 @@ release:
 done:
     STEP(next = sleeping; signal[t] = 0; timed[t] = 0; finished[t] = 1);
     if
-    :: atomic { may_die -> goto died }
+    :: DIE
     fi;
 
 died:
     atomic {
-        if
-        :: !dead[me] ->
-            dead[me] = 1;
-            crashes--;
-            WHEN(valid[0] && process_of(valid[0] - 1) == me, valid[0] = 0, skip);
-            WHEN(valid[1] && process_of(valid[1] - 1) == me, valid[1] = 0, skip)
-        :: else
-        fi;
         clear_locals;
         mine = 0; my_seq[0] = 0; my_seq[1] = 0; next = sleeping;
         signal[t] = 0; timed[t] = 0; finished[t] = 1
