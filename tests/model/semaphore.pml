@@ -24,10 +24,11 @@
 #define PROCESSES THREADS
 #endif
 #if PROCESSES == THREADS
-#define process_of(t) (t)
+#define process_of(t) ((t) % THREADS)
 #else
-#define process_of(t) (t == 0 -> 0 : t - 1) /* threads 0 and 1 are of process 0 */
+#define process_of(t) ((t) >= THREADS -> (t) - THREADS : ((t) == 0 -> 0 : (t) - 1)) /* threads 0 and 1 are of process 0 */
 #endif
+#define my_process process_of(me)
 #define PERMITS 2
 #ifndef LAST_WANTS
 #define LAST_WANTS 1 /* permits at once, for the last thread; the others want one */
@@ -122,12 +123,14 @@ bit finished[THREADS];
 
 #define bit_of(n) (1 << (n))
 
-/* A step of a thread of process `me`; or its death. Only users take crashes, so that each happens in one place: a keeper dies
- * when its process is dead. */
-#define may_die (dead[me] || (!keeper && crashes > 0))
-#define DIE atomic { may_die -> crashes = crashes - !dead[me]; dead[me] = 1; goto died }
-#define STEP(...) if :: atomic { !dead[me] -> __VA_ARGS__ } :: DIE fi
-#define WAIT(condition, ...) if :: atomic { !dead[me] && (condition) -> __VA_ARGS__ } :: DIE fi
+/* All moves by `machine`: it lets a thread go on for one step, or takes its life. Between two steps a thread waits to be told; what
+ * it does from there to the next is atomic. */
+#define PLAYERS (THREADS + PROCESSES)
+chan go[PLAYERS] = [0] of { byte };
+#define ON 0
+#define DIE 2
+#define STEP(...) if :: go[me]?ON -> __VA_ARGS__ :: go[me]?DIE -> goto died fi
+#define WAIT(condition, ...) if :: go[me]?eval(!(condition)) -> __VA_ARGS__ :: go[me]?DIE -> goto died fi
 /* Inside a step */
 #define WHEN(condition, then, otherwise) if :: condition -> then :: else -> otherwise fi
 
@@ -137,7 +140,7 @@ bit finished[THREADS];
 
 /* robust/robust_lock.cpp: robust_lock::once(), robust_lock::owner_is_dead(): free, or its owner's section word is marked. */
 #define lock_is_free (lock == NOBODY || dead[lock])
-#define take_lock repair = (lock != NOBODY); lock = me
+#define take_lock repair = (lock != NOBODY); lock = my_process
 
 /* core/wait_queue.cpp: wait_queue::unlink() */
 #define unlink(n) assert((links & bit_of(n)) && gate > 0); links = links & ~bit_of(n); gate--; ticket[n] = 0
@@ -418,7 +421,7 @@ inline end_locked() {
     fi;
 unlock:
     /* robust/robust_lock.cpp: robust_lock::unlock() */
-    STEP(assert(lock == me); lock = NOBODY; own = NOBODY; body = just_dispatch);
+    STEP(assert(lock == my_process); lock = NOBODY; own = NOBODY; body = just_dispatch);
     /* core/wait_queue.cpp: wait_queue::wake_granted(); to a node that is free it is one needless wake-up */
     n = 0;
     do
@@ -475,12 +478,12 @@ inline give_back() {
         :: mine & bit_of(s) ->
             STEP(mine = mine & ~bit_of(s);
                 if
-                :: slot[s] == held_by(me) && my_seq[s] == seq_of(s) ->
-                    assert(valid[s] == 0 || valid[s] == t + 1);
+                :: slot[s] == held_by(my_process) && my_seq[s] == seq_of(s) ->
+                    assert(valid[s] == 0 || valid[s] == me + 1);
                     valid[s] = 0;
                     open_slot(s);
                     again = 1
-                :: else -> assert(valid[s] != t + 1)
+                :: else -> assert(valid[s] != me + 1)
                 fi;
                 my_seq[s] = 0);
             if
@@ -497,10 +500,10 @@ inline give_back() {
 
 #define take(s) \
     mine = mine | bit_of(s); my_seq[s] = seq_of(s); \
-    WHEN(is_expired(s), skip, assert(valid[s] == 0); valid[s] = t + 1)
+    WHEN(is_expired(s), skip, assert(valid[s] == 0); valid[s] = me + 1)
 
 /* core/fast_path.hpp: take_slot() */
-#define try_slot STEP(WHEN(slot[s] == OPEN, slot[s] = held_by(me); next_seq(s); take(s); goto release, skip))
+#define try_slot STEP(WHEN(slot[s] == OPEN, slot[s] = held_by(my_process); next_seq(s); take(s); goto release, skip))
 
 #define locals byte head = NOBODY, bits, found, s, n, to_wake, verdict, own = NOBODY; mtype body = just_dispatch; bit again, miss, stuck, repair
 #define clear_locals \
@@ -510,20 +513,20 @@ inline give_back() {
 /* Where a user goes on after it had the lock, or left its wish to the lock's owner */
 mtype = { sleeping, ending, acquiring };
 
-proctype user(byte t) {
+proctype user(byte me) {
     locals;
-    byte me = process_of(t);
     byte mine;
     byte my_seq[PERMITS];
     mtype next = sleeping;
-    bit keeper = 0;
 #if EXPIRIES
     bit taken;
 #endif
 
+    atomic {
+        skip;
 acquire:
     /* core/leases.cpp: try_fast(), core/fast_path.hpp: may_enter(); for several permits to the queue at once */
-    STEP(WHEN(gate == 0 && wants(t) == 1, check_nobody_waits; s = t % PERMITS, goto queue));
+    STEP(WHEN(gate == 0 && wants(me) == 1, check_nobody_waits; s = me % PERMITS, goto queue));
     try_slot;
     STEP(s = 0; bits = hint);
     do
@@ -538,7 +541,7 @@ acquire:
 
 queue:
     /* core/acquire.cpp: wait_in_queue(), claimed_node */
-    STEP(s = 0; bits = 0; node[t] = CLAIMED);
+    STEP(s = 0; bits = 0; node[me] = CLAIMED);
     WAIT(lock_is_free, take_lock; body = enqueue; next = sleeping);
 under_lock:
     begin_locked();
@@ -551,16 +554,16 @@ run_body:
         :: else -> stuck = 0
         fi;
 #endif
-        STEP(own = t; gate++);
-        STEP(next_ticket++; ticket[t] = next_ticket; node[t] = WAITING; links = links | bit_of(t))
+        STEP(own = me; gate++);
+        STEP(next_ticket++; ticket[me] = next_ticket; node[me] = WAITING; links = links | bit_of(me))
 #ifdef SEED_GATE_AFTER_SCAN
         ;
         goto unlock
 #endif
     :: body == remove ->
-        STEP(WHEN(node[t] == ABANDONED, again = 1, skip));
+        STEP(WHEN(node[me] == ABANDONED, again = 1, skip));
         if
-        :: again -> again = 0; remove_abandoned(t)
+        :: again -> again = 0; remove_abandoned(me)
         :: else
         fi
     :: else
@@ -586,15 +589,15 @@ serve:
     taken = 0;
 #endif
     /* core/acquire.cpp: sleep_until_served() */
-    STEP(signal[t] = 0);
+    STEP(signal[me] = 0);
 look:
     STEP(if
-        :: node[t] == WAITING && !timed[t]
-        :: node[t] == WAITING && timed[t] -> node[t] = ABANDONED; goto leave /* claimed_node::abandon() */
-        :: node[t] == GRANTED -> goto take_over
-        :: else -> assert(timed[t]); goto leave /* taken out by others */
+        :: node[me] == WAITING && !timed[me]
+        :: node[me] == WAITING && timed[me] -> node[me] = ABANDONED; goto leave /* claimed_node::abandon() */
+        :: node[me] == GRANTED -> goto take_over
+        :: else -> assert(timed[me]); goto leave /* taken out by others */
         fi);
-    WAIT(signal[t] || timed[t], signal[t] = 0; goto look);
+    WAIT(signal[me] || timed[me], signal[me] = 0; goto look);
 
 leave:
     /* core/acquire.cpp: wait_in_queue(), abandoned */
@@ -604,16 +607,16 @@ take_over:
     /* core/acquire.cpp: take_over() */
     s = 0;
     do
-    :: s < PERMITS -> STEP(WHEN(slot[s] == granted_to(t), slot[s] = held_by(me); take(s), skip); s++)
+    :: s < PERMITS -> STEP(WHEN(slot[s] == granted_to(me), slot[s] = held_by(my_process); take(s), skip); s++)
     :: else -> break
     od;
     s = 0;
     if
-    :: (mine & 1) + (mine >> 1) == wants(t) ->
-        STEP(node[t] = FREE; next = ending)
+    :: (mine & 1) + (mine >> 1) == wants(me) ->
+        STEP(node[me] = FREE; next = ending)
     :: else -> /* expired before it was received */
         give_back();
-        STEP(node[t] = FREE; next = acquiring; WHEN(gate != 0, goto request, goto acquire))
+        STEP(node[me] = FREE; next = acquiring; WHEN(gate != 0, goto request, goto acquire))
     fi;
 
 release:
@@ -625,28 +628,26 @@ release:
     STEP(WHEN(gate != 0, goto request, skip));
 
 done:
-    STEP(next = sleeping; signal[t] = 0; timed[t] = 0; finished[t] = 1);
-    if
-    :: DIE
-    fi;
+    STEP(next = sleeping; signal[me] = 0; timed[me] = 0; finished[me] = 1);
+    WAIT(false, skip);
 
 died:
-    atomic {
         clear_locals;
         mine = 0; my_seq[0] = 0; my_seq[1] = 0; next = sleeping;
-        signal[t] = 0; timed[t] = 0; finished[t] = 1
-    };
+        signal[me] = 0; timed[me] = 0; finished[me] = 1;
 #if REJOINS
-    atomic { /* robust/membership.cpp: membership::join() */
-        rejoins > 0 && entry[me] == FREE && !at_work[me] ->
-        rejoins--;
-        finished[t] = 0;
-        generation[me] = 1;
-        entry[me] = ALIVE;
-        dead[me] = 0;
-        goto acquire
-    }
+        /* robust/membership.cpp: membership::join() */
+        WAIT(rejoins > 0 && entry[my_process] == FREE,
+            rejoins--;
+            finished[me] = 0;
+            generation[my_process] = 1;
+            entry[my_process] = ALIVE;
+            dead[my_process] = 0;
+            goto acquire)
+#else
+        WAIT(false, skip)
 #endif
+    }
 }
 
 #define entry_is_ours (entry[d] == DYING && generation_of(d) == born)
@@ -679,6 +680,10 @@ inline open_slots_of() {
 
 #define works(p) (at_work[p] && !dead[p])
 #define is_left(p) (dead[p] && entry[p] != FREE)
+/* While nobody else may die, background threads are alike, and the first that lives stands for all. */
+#define first_alive(p) ((p) == 0 || (dead[0] && ((p) == 1 || dead[1])))
+#define may_work (!dead[my_process] && reapers < REAPERS && (REAPERS > 1 || crashes > 0 || first_alive(my_process)))
+#define some_expired ((slot[0] != OPEN && expired[0]) || (slot[1] != OPEN && expired[1]))
 #if PROCESSES > 2
 #define reapers (works(0) + works(1) + works(2))
 #define some_left (is_left(0) || is_left(1) || is_left(2))
@@ -692,12 +697,16 @@ proctype background(byte me) {
     locals;
     byte d = NOBODY, word, word_seq, born;
     bit opened, looked;
-    bit keeper = 1;
-end:
-    do
-    :: atomic {
-            !dead[me] && some_left && reapers < REAPERS ->
-            at_work[me] = 1;
+#if EXPIRIES
+    bit taken;
+#endif
+    atomic {
+        skip;
+idle:
+        /* One of these two */
+        if
+        :: go[me]?eval(!(some_left && may_work)) ->
+            at_work[my_process] = 1;
             if
             :: is_left(0) -> d = 0
             :: is_left(1) -> d = 1
@@ -708,7 +717,13 @@ end:
             /* robust/membership.cpp: membership::mark_if_dead() */
             entry[d] = DYING;
             born = generation_of(d)
-        };
+#if EXPIRIES
+        :: go[me]?eval(!(some_expired && may_work)) ->
+            at_work[my_process] = 1;
+            looked = (gate != 0);
+            goto expiry
+#endif
+        fi;
         /* core/reaper.cpp: reap_process(), take_back_all() */
         open_slots_of();
         opened = 0;
@@ -749,7 +764,7 @@ run_body:
 serve:
         end_locked();
         if
-        :: d == NOBODY -> goto idle
+        :: d == NOBODY -> goto rest
         :: looked -> looked = 0
         :: else ->
             open_slots_of();
@@ -777,52 +792,46 @@ serve:
         n = 0;
         /* robust/membership.cpp: membership::free_entry() */
         STEP(WHEN(entry_is_ours, assert(lock != d); entry[d] = FREE, skip); d = NOBODY; born = 0);
-idle:
-        STEP(at_work[me] = 0)
+rest:
+        STEP(at_work[my_process] = 0; goto idle);
 #if EXPIRIES
-    :: atomic {
-            !dead[me] && ((slot[0] != OPEN && expired[0]) || (slot[1] != OPEN && expired[1])) && reapers < REAPERS ->
-            at_work[me] = 1;
-            looked = (gate != 0)
-        };
-        opened = 0;
+expiry:
         sweep();
-        opened = 0;
+        taken = 0;
 #ifdef SEED_STALE_GATE
         if
         :: looked -> looked = 0; goto request
-        :: else -> goto idle
-        fi
+        :: else -> goto rest
+        fi;
 #else
-        STEP(looked = 0; WHEN(gate != 0, goto request, goto idle))
+        STEP(WHEN(looked || gate != 0, looked = 0; goto request, goto rest));
 #endif
 #endif
-    :: atomic {
-            dead[me] && at_work[me] ->
-died:       clear_locals;
-            d = NOBODY; word = 0; word_seq = 0; born = 0; opened = 0; looked = 0; at_work[me] = 0
-        }
-    od
+died:
+        clear_locals;
+        d = NOBODY; word = 0; word_seq = 0; born = 0; opened = 0; looked = 0; at_work[my_process] = 0;
+#if EXPIRIES
+        taken = 0;
+#endif
+        goto idle
+    }
 }
 
-/* Deadlines pass. */
-proctype clock() {
-end:
-    do
-#if TIMEOUTS
-    :: atomic { timeouts > 0 && node[0] == WAITING && !timed[0] && !dead[process_of(0)] -> timed[0] = 1; timeouts-- }
-    :: atomic { timeouts > 0 && node[1] == WAITING && !timed[1] && !dead[process_of(1)] -> timed[1] = 1; timeouts-- }
-#if THREADS > 2
-    :: atomic { timeouts > 0 && node[2] == WAITING && !timed[2] && !dead[process_of(2)] -> timed[2] = 1; timeouts-- }
+#define move(t) go[t]!ON
+#define kill(p) atomic { \
+        crashes > 0 && !dead[p] && may_be_killed(p) -> \
+        crashes--; \
+        dead[p] = 1; \
+        go[p]!DIE; \
+        WHEN(at_work[p], go[THREADS + p]!DIE, skip) \
+    }
+#ifdef VICTIM
+#define may_be_killed(p) (p == VICTIM)
+#else
+#define may_be_killed(p) 1
 #endif
-#endif
-#if EXPIRIES
-    :: atomic { expiries > 0 && slot[0] != OPEN && !expired[0] -> expired[0] = 1; valid[0] = 0; expiries-- }
-    :: atomic { expiries > 0 && slot[1] != OPEN && !expired[1] -> expired[1] = 1; valid[1] = 0; expiries-- }
-#endif
-    :: false
-    od
-}
+#define let_time_out(n) atomic { timeouts > 0 && node[n] == WAITING && !timed[n] && !dead[process_of(n)] -> timed[n] = 1; timeouts-- }
+#define let_expire(s) atomic { expiries > 0 && slot[s] != OPEN && !expired[s] -> expired[s] = 1; valid[s] = 0; expiries-- }
 
 /* When nothing moves any more. */
 inline judge() {
@@ -845,6 +854,7 @@ inline judge() {
 
 #define up_to(budget, most) budget = 0; do :: budget < most -> budget++ :: break od
 
+/* The machine, and the clock */
 init {
     atomic {
         byte k;
@@ -856,13 +866,40 @@ init {
         :: k < THREADS -> run user(k); k++
         :: else -> break
         od;
-        k = 0;
         do
-        :: k < PROCESSES -> run background(k); k++
+        :: k < PLAYERS -> run background(k); k++
         :: else -> break
         od;
-        run clock();
         k = 0
-    }
-    atomic { timeout; judge() }
+    };
+    do
+    :: move(0)
+    :: move(1)
+    :: move(2)
+    :: move(3)
+#if PLAYERS > 4
+    :: move(4)
+#endif
+#if PLAYERS > 5
+    :: move(5)
+#endif
+    :: kill(0)
+    :: kill(1)
+#if PROCESSES > 2
+    :: kill(2)
+#endif
+#if TIMEOUTS
+    :: let_time_out(0)
+    :: let_time_out(1)
+#if THREADS > 2
+    :: let_time_out(2)
+#endif
+#endif
+#if EXPIRIES
+    :: let_expire(0)
+    :: let_expire(1)
+#endif
+    :: timeout -> break
+    od;
+    atomic { judge() }
 }
