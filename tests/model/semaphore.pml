@@ -143,7 +143,14 @@ chan go[PLAYERS] = [0] of { byte };
 #define take_lock repair = (lock != NOBODY); lock = my_process
 
 /* core/wait_queue.cpp: wait_queue::unlink() */
-#define unlink(n) assert((links & bit_of(n)) && gate > 0); links = links & ~bit_of(n); gate--; ticket[n] = 0
+#define unlink(n) assert((links & bit_of(n)) && gate > 0); links = links & ~bit_of(n); gate--; drop_ticket(n)
+/* Only the order of tickets matters: those after it move up, so that the same queue is always the same state. */
+#define move_up(a, n) ticket[a] = ticket[a] - (ticket[a] > ticket[n])
+#if THREADS > 2
+#define drop_ticket(n) next_ticket--; move_up((n + 1) % 3, n); move_up((n + 2) % 3, n); ticket[n] = 0
+#else
+#define drop_ticket(n) next_ticket--; move_up(1 - n, n); ticket[n] = 0
+#endif
 
 #define is_head(n) ((links & bit_of(n)) && !precedes(0, n) && !precedes(1, n) && !precedes(THREADS - 1, n))
 #define precedes(a, n) ((links & bit_of(a)) && ticket[a] < ticket[n])
@@ -192,12 +199,15 @@ inline open_slots(enough) {
     s = 0
 }
 
-/* core/dispatch.cpp: wait_queue::take_back() */
+/* core/dispatch.cpp: wait_queue::take_back(). Nobody else grants, so a slot that is not granted to it stays so, and is no step. */
 inline take_back(n) {
     s = 0;
     do
     :: s < PERMITS ->
-        STEP(WHEN(slot[s] == granted_to(n), open_slot(s); again = 1, skip));
+        if
+        :: slot[s] == granted_to(n) -> STEP(WHEN(slot[s] == granted_to(n), open_slot(s); again = 1, skip))
+        :: else
+        fi;
         if
         :: again -> STEP(hint = hint | bit_of(s); again = 0)
         :: else
@@ -330,8 +340,10 @@ inline rebuild() {
     :: n < THREADS ->
         STEP(if
             :: node[n] == WAITING -> links = links | bit_of(n); found++
-            :: node[n] == ABANDONED -> links = links & ~bit_of(n); node[n] = FREE; ticket[n] = 0
-            :: else -> links = links & ~bit_of(n); ticket[n] = 0
+            :: node[n] != WAITING ->
+                links = links & ~bit_of(n);
+                WHEN(node[n] == ABANDONED, node[n] = FREE, skip);
+                WHEN(ticket[n] > 0, drop_ticket(n), skip)
             fi;
             n++)
     :: else -> break
@@ -340,7 +352,7 @@ inline rebuild() {
     STEP(gate = found; wanted = 0; found = 0)
 }
 
-/* core/recovery.cpp: wait_queue::settle_slots(). Slot, node and the other slot are read under the lock: of these only the
+/* core/recovery.cpp: wait_queue::settle_slots(). A slot that is not granted stays so, and is no step. Slot, node and the other slot are read under the lock: of these only the
  * state of the node can change meanwhile, from waiting to abandoned, and that the compare-exchange of mark_granted() sees; and
  * a granted slot can be opened by a reaper or by expiry, as it can right after. */
 #define has_all_granted(w) ((slot[0] == w) + (slot[1] == w) == wants(node_of(w)))
@@ -348,12 +360,16 @@ inline settle_slots() {
     n = 0;
     do
     :: n < PERMITS ->
-        STEP(if
-            :: is_granted(slot[n]) && node[node_of(slot[n])] != GRANTED ->
-                head = node_of(slot[n]);
-                miss = !(node[head] == WAITING && has_all_granted(slot[n]))
-            :: else
-            fi);
+        if
+        :: is_granted(slot[n]) ->
+            STEP(if
+                :: is_granted(slot[n]) && node[node_of(slot[n])] != GRANTED ->
+                    head = node_of(slot[n]);
+                    miss = !(node[head] == WAITING && has_all_granted(slot[n]))
+                :: else
+                fi)
+        :: else
+        fi;
         if
         :: head != NOBODY ->
             if
@@ -373,11 +389,12 @@ inline settle_slots() {
     n = 0
 }
 
-/* core/wait_queue.cpp: wait_queue::wake_all_served() */
+/* core/wait_queue.cpp: wait_queue::wake_all_served(). Nobody else serves, so a node that is not served stays so, and is no step. */
 inline wake_all_served() {
     n = 0;
     do
-    :: n < THREADS -> STEP(WHEN(node[n] == GRANTED, signal[n] = 1, skip); n++)
+    :: n < THREADS && node[n] == GRANTED -> STEP(signal[n] = (node[n] != FREE); n++)
+    :: n < THREADS && node[n] != GRANTED -> n++
     :: else -> break
     od;
     n = 0
@@ -604,10 +621,12 @@ leave:
     STEP(next = ending; WHEN(lock_is_free, take_lock; body = remove; goto under_lock, goto request));
 
 take_over:
-    /* core/acquire.cpp: take_over() */
+    /* core/acquire.cpp: take_over(). No more is granted to a node that is, so a slot that is not granted to it is no step. */
     s = 0;
     do
-    :: s < PERMITS -> STEP(WHEN(slot[s] == granted_to(me), slot[s] = held_by(my_process); take(s), skip); s++)
+    :: s < PERMITS && slot[s] == granted_to(me) ->
+        STEP(WHEN(slot[s] == granted_to(me), slot[s] = held_by(my_process); take(s), skip); s++)
+    :: s < PERMITS && slot[s] != granted_to(me) -> s++
     :: else -> break
     od;
     s = 0;
@@ -628,7 +647,10 @@ release:
     STEP(WHEN(gate != 0, goto request, skip));
 
 done:
-    STEP(next = sleeping; signal[me] = 0; timed[me] = 0; finished[me] = 1);
+    next = sleeping;
+    signal[me] = 0;
+    timed[me] = 0;
+    finished[me] = 1;
     WAIT(false, skip);
 
 died:
@@ -791,9 +813,10 @@ serve:
         od;
         n = 0;
         /* robust/membership.cpp: membership::free_entry() */
-        STEP(WHEN(entry_is_ours, assert(lock != d); entry[d] = FREE, skip); d = NOBODY; born = 0);
+        STEP(WHEN(entry_is_ours, assert(lock != d); entry[d] = FREE, skip); d = NOBODY; born = 0; at_work[my_process] = 0; goto idle);
 rest:
-        STEP(at_work[my_process] = 0; goto idle);
+        at_work[my_process] = 0;
+        goto idle;
 #if EXPIRIES
 expiry:
         sweep();
