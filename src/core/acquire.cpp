@@ -237,7 +237,6 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         os::instant by = os::never;
         if (info.kind == kind::leased) {
             const swept found = sweep(home, index, identity);
-            if (found.taken_back > 0) request_dispatch(home, index, identity);
             // A lease that begins later lives for the shortest ttl at least.
             const std::uint32_t shortest = block.shortest_ttl.load(relaxed);
             by = shortest == 0 ? found.next : std::min(found.next, os::after(os::now(), layout::duration_of(shortest)));

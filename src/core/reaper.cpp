@@ -1,6 +1,7 @@
 #include "core/reaper.hpp"
 
 #include "core/directory.hpp"
+#include "core/fast_path.hpp"
 #include "core/hints.hpp"
 #include "core/wait_queue.hpp"
 #include "os/testing.hpp"
@@ -117,6 +118,8 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexc
             result.next = std::min(result.next, home.clock().instant_of(w.deadline, start));
         }
     }
+    // As after a release: a waiter that found the slot taken raised the gate before it looked, and has not seen it open.  (I4)
+    if (taken > 0) look_at_gate(info, identity);
     return result;
 }
 

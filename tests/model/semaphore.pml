@@ -290,7 +290,18 @@ next_head:
 look_for_slots:
     open_slots(wants(head));
     if
-    :: found < wants(head) -> goto dispatched
+    :: found < wants(head) ->
+#ifdef SEED_SKIP_STUCK
+        if
+        :: !stuck && (links & ~bit_of(head)) ->
+            stuck = 1;
+            head = (links & ~bit_of(head) & 1 -> 0 : (links & ~bit_of(head) & 2 -> 1 : 2));
+            goto look_for_slots
+        :: else
+        fi;
+        stuck = 0;
+#endif
+        goto dispatched
     :: else
     fi;
     STEP(found = 0; bits = hint);
@@ -465,7 +476,12 @@ returned:
 }
 
 #if EXPIRIES
-/* core/reaper.cpp: sweep(); `taken` when it has opened a slot, or told of one that was open */
+/* core/reaper.cpp: sweep(); `taken` when it has opened a slot, or told of one that was open: then it looks at the gate */
+#ifdef SEED_STALE_GATE
+#define LOOK_AFTER_SWEEP goto request
+#else
+#define LOOK_AFTER_SWEEP STEP(WHEN(gate != 0, goto request, skip))
+#endif
 inline sweep() {
     s = 0;
     do
@@ -598,7 +614,7 @@ serve:
     :: !taken ->
         sweep();
         if
-        :: taken -> goto request
+        :: taken -> LOOK_AFTER_SWEEP
         :: else
         fi
     :: else
@@ -820,15 +836,17 @@ rest:
 #if EXPIRIES
 expiry:
         sweep();
+#ifndef SEED_STALE_GATE
+        if
+        :: taken -> STEP(looked = looked || gate != 0)
+        :: else
+        fi;
+#endif
         taken = 0;
-#ifdef SEED_STALE_GATE
         if
         :: looked -> looked = 0; goto request
         :: else -> goto rest
         fi;
-#else
-        STEP(WHEN(looked || gate != 0, looked = 0; goto request, goto rest));
-#endif
 #endif
 died:
         clear_locals;
@@ -856,14 +874,19 @@ died:
 #define let_time_out(n) atomic { timeouts > 0 && node[n] == WAITING && !timed[n] && !dead[process_of(n)] -> timed[n] = 1; timeouts-- }
 #define let_expire(s) atomic { expiries > 0 && slot[s] != OPEN && !expired[s] -> expired[s] = 1; valid[s] = 0; expiries-- }
 
-/* When nothing moves any more. */
+#if PROCESSES > 2
+#define all_dead (dead[0] && dead[1] && dead[2])
+#else
+#define all_dead (dead[0] && dead[1])
+#endif
+/* When nothing moves any more: what is true if anybody lives. */
 inline judge() {
     byte k;
     do
     :: k < THREADS ->
         assert(finished[k]);                             /* no wake-up is lost */
         assert(node[k] == FREE && !(links & bit_of(k))); /* no node is left */
-        assert(!dead[process_of(k)] || entry[process_of(k)] == FREE);
+        assert(!dead[process_of(k)] || entry[process_of(k)] == FREE); /* no process entry */
         k++
     :: else -> break
     od;
@@ -875,7 +898,11 @@ inline judge() {
     assert(gate == 0 && lock_is_free)
 }
 
+#ifdef EXACTLY
+#define up_to(budget, most) budget = most
+#else
 #define up_to(budget, most) budget = 0; do :: budget < most -> budget++ :: break od
+#endif
 
 /* The machine, and the clock */
 init {
@@ -924,5 +951,10 @@ init {
 #endif
     :: timeout -> break
     od;
-    atomic { judge() }
+    atomic {
+        if
+        :: all_dead
+        :: else -> judge()
+        fi
+    }
 }
