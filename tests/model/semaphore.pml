@@ -400,7 +400,7 @@ inline settle_slots() {
     n = 0
 }
 
-/* core/wait_queue.cpp: wait_queue::wake_all_served(). Nobody else serves, so a node that is not served stays so, and is no step. */
+/* core/recovery.cpp: wait_queue::wake_all_served(). Nobody else serves, so a node that is not served stays so, and is no step. */
 inline wake_all_served() {
     n = 0;
     do

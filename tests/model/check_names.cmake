@@ -1,0 +1,38 @@
+# cmake -D MODEL=<file> -D SOURCE=<src> -P check_names.cmake
+# Comments of the model say what a step stands for, as "core/dispatch.cpp: wait_queue::dispatch(), ...": each of these functions
+# has to be in that file still.
+
+cmake_minimum_required(VERSION 3.22)
+
+file(READ ${MODEL} text)
+string(REGEX MATCHALL "[a-z_]+/[a-z_]+\\.[ch]pp: [a-z_:]+\\(\\)(, [a-z_:]+\\(\\))*" references "${text}")
+set(missing "")
+set(names 0)
+foreach(reference IN LISTS references)
+  string(REGEX REPLACE ":.*" "" file "${reference}")
+  if(NOT EXISTS ${SOURCE}/${file})
+    string(APPEND missing "  ${file}\n")
+    continue()
+  endif()
+  file(READ ${SOURCE}/${file} source)
+  string(REGEX REPLACE "^[^:]*: " "" functions "${reference}")
+  string(REGEX MATCHALL "[a-z_:]+\\(" functions "${functions}")
+  foreach(function IN LISTS functions)
+    math(EXPR names "${names} + 1")
+    string(FIND "${source}" "${function}" place)
+    string(REGEX REPLACE "^[a-z_]+::" "" within "${function}")
+    if(file MATCHES "hpp$" AND place EQUAL -1)  # defined within its class
+      string(FIND "${source}" " ${within}" place)
+    endif()
+    if(place EQUAL -1)
+      string(APPEND missing "  ${file}: ${function})\n")
+    endif()
+  endforeach()
+endforeach()
+if(names LESS 30)
+  message(FATAL_ERROR "only ${names} functions are named: is the pattern still right?")
+endif()
+if(missing)
+  message(FATAL_ERROR "The model names what is not there:\n${missing}")
+endif()
+message(STATUS "${names} names, all of them there")
