@@ -12,6 +12,7 @@
 #include "core/leases.hpp"
 #include "core/reaper.hpp"
 #include "core/wait_queue.hpp"
+#include "os/testing.hpp"
 
 namespace shmsem::core {
 
@@ -187,6 +188,7 @@ os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, b
     }
     if (!expired && (!waits || gate == 0)) return os::never;
     // The dead too, and hints that somebody was stopped before setting: this is the backstop for whatever was missed.
+    os::kill_point("keeper.before_sweep");
     (void)sweep(home_, index, identity_);
     if (gate == 0) return os::never;
     request_dispatch(home_, index, identity_);

@@ -14,8 +14,8 @@ struct swept {
     std::uint32_t found_open = 0;  ///< opened by others, perhaps a moment ago
     os::instant next = os::never;  ///< when the next lease of those that are left can expire
 };
-/// Looks at every slot of one semaphore. Dead holders met on the way are reaped, as far as that needs no waiting. The caller
-/// dispatches.
+/// Looks at every slot of one semaphore. Dead holders met on the way are reaped, as far as that needs no waiting. If it
+/// has taken anything back, whoever waits is served.
 swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
 
 /// Takes back all that a dead process held or waited for, serves those who wait, and frees its entry. Idempotent; several may

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <thread>
 #include <vector>
@@ -357,6 +358,37 @@ TEST_F(Expiry, BetweenTheGrantAndItsReceiptSendsTheWaiterBackToTheQueue) {
         auto got = manual.try_acquire_for(1h);
         EXPECT_TRUE(got && got->valid());
         return got;
+    });
+}
+
+TEST_F(Expiry, FoundByABackgroundThreadServesAWaiterThatCameWhileItLooked) {
+    // The background thread has seen that nobody waits. Before it takes the expired lease back, a waiter comes, whose clock is
+    // behind, so that it takes back nothing itself. Its own background thread would look after it in the end: that does not count.
+    struct scene {
+        flag come;
+        pid_t waiter = 0;
+        semaphore* sem = nullptr;
+        std::atomic<bool> gate_looked_at{false};
+    };
+    static shared<scene> at;
+    in_child([&] {
+        auto waiter = fork_child([&] {
+            at->come.wait();
+            EXPECT_TRUE(manual.acquire().valid());
+        });
+        clock_shift time;
+        lease held = manual.acquire();
+        at->waiter = waiter.pid();
+        at->sem = &manual;
+        os::testing::call_at("keeper.before_sweep", [] {
+            os::testing::call_at("release.before_dispatch", [] { at->gate_looked_at = true; });
+            at->come.raise();
+            EXPECT_TRUE(queued(*at->sem, 1));
+            EXPECT_TRUE(eventually([] { return sleeps(at->waiter); }));
+        });
+        time.forward(31s);
+        EXPECT_EQ(waiter.wait_exit(), 0);
+        EXPECT_TRUE(at->gate_looked_at);
     });
 }
 
