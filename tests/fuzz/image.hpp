@@ -12,7 +12,7 @@
 namespace shmsem::fuzz {
 
 /// Whether files are made shorter while they are mapped for writing, too. Off: that is SIGBUS for whoever touches what is gone.
-inline constexpr bool cut_while_attached = false;
+inline constexpr bool cut_while_attached = true;
 
 /// By this name an image's file can be found when it has lost its own.
 inline std::string kept_path(const std::string& name) { return "/dev/shm/kept-" + name; }

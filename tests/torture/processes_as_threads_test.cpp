@@ -70,7 +70,7 @@ TEST_P(InEachOrder, WhatAHolderWroteTheNextOneReads) {
     std::atomic<long> expected{0};
     std::vector<std::jthread> all;
     for (unsigned i = 0; i < 6; ++i) {
-        all.emplace_back([&, mine = another_process(), i] {
+        all.emplace_back([&, mine = another_process(), i]() mutable {
             std::mt19937 random(i);
             auto one = mine.find("one");
             for (int k = 0; k < rounds(3000); ++k) {
@@ -110,7 +110,7 @@ TEST_F(ProcessesAsThreads, WhoHoldsAllPermitsIsAloneAndWhoHoldsOneHasItsSeat) {
     std::array<treasure, seats> by_seat;
     std::vector<std::jthread> all;
     for (unsigned i = 0; i < 5; ++i) {
-        all.emplace_back([&, mine = another_process(), i] {
+        all.emplace_back([&, mine = another_process(), i]() mutable {
             std::mt19937 random(i);
             auto some = mine.find("some");
             for (int k = 0; k < rounds(2000); ++k) {
@@ -130,7 +130,7 @@ TEST_F(ProcessesAsThreads, WhatWasWrittenBeforeAPostIsReadAfterTheWait) {
     auto other = home->ownerless("empty", {.initial = 1});
     long box = 0;
     const int many = rounds(5000);
-    std::jthread consumer([&, mine = another_process()] {
+    std::jthread consumer([&, mine = another_process()]() mutable {
         auto full = mine.ownerless("full", {});
         auto empty = mine.ownerless("empty", {.initial = 1});
         for (int k = 0; k < many; ++k) {
@@ -139,7 +139,7 @@ TEST_F(ProcessesAsThreads, WhatWasWrittenBeforeAPostIsReadAfterTheWait) {
             empty.release();
         }
     });
-    std::jthread producer([&, mine = another_process()] {
+    std::jthread producer([&, mine = another_process()]() mutable {
         auto full = mine.ownerless("full", {});
         auto empty = mine.ownerless("empty", {.initial = 1});
         for (int k = 0; k < many; ++k) {
@@ -154,7 +154,7 @@ TEST_F(ProcessesAsThreads, WhileSomeLeasesExpireOthersAreResizedAndDetached) {
     auto made = home->semaphore("brief", {.permits = 2, .max_permits = 4, .ttl = 10ms, .renewal = renewal::manual});
     std::vector<std::jthread> all;
     for (unsigned i = 0; i < 5; ++i) {
-        all.emplace_back([&, mine = another_process(), i] {
+        all.emplace_back([&, mine = another_process(), i]() mutable {
             std::mt19937 random(i);
             auto brief = mine.find("brief");
             for (int k = 0; k < rounds(300); ++k) {
