@@ -1,19 +1,22 @@
 /*
  * The core of a leased semaphore for spin: slots, gate, hints, queue, grants, the robust lock and its recovery, reaping, time-outs
- * and expiry, where a process may die between any two steps. README.md says what is covered, and by which configurations.
+ * and expiry, where a process may die between any two steps. README.md says what is covered, and by which searches.
  *
- * How to read it. STEP(...) is one access to shared memory and what follows from it in the process alone; between two steps the
- * others run, or the process dies. The comment above each inline names what it stands for as "file: function()"; a test checks
- * that those exist.
+ * How to read it. STEP(...) is one access to shared memory and what follows from it in the process alone; between two steps others
+ * run, or the process dies. The comment above names what it stands for as "file: function()"; a test checks that those exist.
  *
  * What is one step here though the code takes several accesses, and why no behaviour is lost:
  *  - A load, and the compare-exchange on what was loaded. If that succeeds the word was the same all the while, so the load may
- *    be moved to it. If it fails the word had changed, and the step that finds another word may be moved to just after the change.
- *  - What only the owner of the lock reads and writes: links, tickets, granted_to of a slot that is not granted. It goes with the
- *    access before or after it. A death in between leaves it half written; but then rebuild() makes it anew from the words before
- *    anybody reads it, so it makes no difference how far the dead owner came.
- *  - Words that no other thread looks at in between, where it is said.
- * Each thread has one waiter node, which has its number, and a slot that is granted names the node and with it the process.
+ *    be moved to it. If it fails the word had changed, and the step may be moved to just after the change, which it sees. So it is
+ *    with the lock too: every ownership is another word.
+ *  - What only the owner of the lock reads and writes: links, tickets, granted_to. It goes with the access before or after it. A
+ *    death in between leaves it half written; but rebuild() makes it anew from the words before anybody reads it. granted_to is
+ *    looked at only where the slot is granted, and is written before that and not again until it is open.
+ *  - A load that tells that there is nothing to do, where that stays so; it is said where.
+ *  - All threads of a process die at once, and the kernel marks the life word and the section words at once. While one is not marked
+ *    yet, whoever looks at it sees what it would have seen before the death.
+ *
+ * Each thread has one waiter node, which has its number; a slot that is granted names the node, and with it the process.
  */
 
 /* Who wants what. Two threads may be of one process. */
@@ -863,9 +866,14 @@ died:
         crashes > 0 && !dead[p] && may_be_killed(p) -> \
         crashes--; \
         dead[p] = 1; \
-        go[p]!DIE; \
+        kill_threads_of(p); \
         WHEN(at_work[p], go[THREADS + p]!DIE, skip) \
     }
+#if PROCESSES == THREADS
+#define kill_threads_of(p) go[p]!DIE
+#else
+#define kill_threads_of(p) WHEN(p == 0, go[0]!DIE; go[1]!DIE, go[2]!DIE)
+#endif
 #ifdef VICTIM
 #define may_be_killed(p) (p == VICTIM)
 #else
