@@ -27,7 +27,7 @@ endif()
 # reduce. COLLAPSE stores states compressed, and loses none. Memory: at most so many MB.
 set(optimize -O0)
 if(SCRATCH MATCHES "large")
-  set(optimize -O2)
+  set(optimize -Og)
 endif()
 run(${CC} ${optimize} -w -DSAFETY -DNOREDUCE -DCOLLAPSE -DMEMLIM=8000 -o pan pan.c)
 if(status)
