@@ -50,11 +50,11 @@ std::uint64_t all_blockable() {
 
 using BackgroundThread = WithSegment;
 
-TEST_F(BackgroundThread, HasAllSignalsBlocked) {
+TEST_F(BackgroundThread, HasAllSignalsBlockedButForItsOwnFaultsInAFileThatIsCutShort) {
     EXPECT_TRUE(home->semaphore("one").acquire().release());
     const auto threads = background_threads();
     ASSERT_EQ(threads.size(), 1U);
-    EXPECT_EQ(blocked_in(threads.front()), all_blockable());
+    EXPECT_EQ(blocked_in(threads.front()), all_blockable() & ~(std::uint64_t{1} << (SIGBUS - 1)));
 }
 
 TEST_F(BackgroundThread, LeavesTheSignalsOfTheThreadThatStartedItAsTheyWere) {

@@ -16,9 +16,6 @@ using namespace std::chrono_literals;
 
 class CutShortWhileAttached : public ::testing::TestWithParam<off_t> {
    protected:
-    void SetUp() override {
-        if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "the sanitizer's handler of SIGBUS is there already, and is left alone";
-    }
     scene set{unexpiring(2)};
 };
 

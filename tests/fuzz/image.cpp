@@ -14,6 +14,7 @@
 #include "fuzz/damage.hpp"
 #include "fuzz/plausible.hpp"
 #include "fuzz/user.hpp"
+#include "support/build_kind.hpp"
 
 namespace shmsem::fuzz {
 
@@ -57,6 +58,7 @@ class helper {
 namespace {
 
 constexpr int most_rounds = 24;
+constexpr std::chrono::seconds liveness{30 * test::slowness};
 
 std::size_t threads_here() {
     std::size_t count = 0;
@@ -146,12 +148,11 @@ class image_file {
 };
 
 // What happens to a file besides damage to its bytes.
-void change_size(image_file& file, choices& in, bool attached) {
+void change_size(image_file& file, choices& in) {
     switch (in.below(4)) {
         case 0: return file.grow(in);
         case 1: return file.replace(in);
-        default:
-            if (!attached || cut_while_attached) file.cut(in);
+        default: return file.cut(in);
     }
 }
 
@@ -175,7 +176,7 @@ void images::run(std::span<const std::uint8_t> bytes) {
     harm.remember(in);
     for (std::uint32_t n = in.below(6); n > 0; --n) harm.strike(in);
     if (in.one_in(8)) harm.strike_header(in);
-    if (in.one_in(16)) change_size(file, in, false);
+    if (in.one_in(16)) change_size(file, in);
 
     user first(name_, warden_, warden::first);
     user second(name_, warden_, warden::second);
@@ -197,7 +198,7 @@ void images::run(std::span<const std::uint8_t> bytes) {
     for (int round = 0; attached && round < most_rounds && !in.exhausted(); ++round) {
         if (in.below(3) == 0) {
             for (std::uint32_t n = 1 + in.below(3); n > 0; --n) harm.strike(in);
-            if (in.one_in(32)) change_size(file, in, true);
+            if (in.one_in(32)) change_size(file, in);
         } else {
             first.step(in);
         }
@@ -213,18 +214,19 @@ void images::run(std::span<const std::uint8_t> bytes) {
     first.leave();
     // As long as slots say that this process holds them it stays attached, for the leases' sake, until somebody closes the segment
     // again. Such a slot is that of a lease which was detached, or granted by who was at it in the moment that all was put in order.
-    for (int tries = 0; !nobody_left() && tries < 4; ++tries) {
+    for (int tries = 0; !nobody_left(20ms) && tries < 4; ++tries) {
         if (tries == 1) file.take_name_back();
         file.restore();
         if (first.attach(in)) first.leave();
     }
-    if (!nobody_left()) defect("the background thread of a segment that nobody uses is left");
+    if (!nobody_left(liveness)) defect("the background thread of a segment that nobody uses is left");
     warden_.turn_back();
 }
 
-bool images::nobody_left() const {
-    for (int tries = 0; threads_here() > threads_; ++tries) {  // one that has been joined is there for a moment still
-        if (tries == 20) return false;
+bool images::nobody_left(std::chrono::milliseconds within) const {
+    const auto end = std::chrono::steady_clock::now() + within;
+    while (threads_here() > threads_) {  // one that has been joined is there for a moment still
+        if (std::chrono::steady_clock::now() > end) return false;
         std::this_thread::sleep_for(1ms);
     }
     return true;
@@ -232,7 +234,7 @@ bool images::nobody_left() const {
 
 void images::expect_unharmed() {
     warden_.call(warden::first, "a fresh segment", [&] { fuzz::expect_unharmed(name_ + "-fresh"); });
-    if (!nobody_left()) defect("the background thread of a fresh segment is left");
+    if (!nobody_left(liveness)) defect("the background thread of a fresh segment is left");
 }
 
 }  // namespace shmsem::fuzz

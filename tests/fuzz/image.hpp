@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -10,9 +11,6 @@
 #include "fuzz/warden.hpp"
 
 namespace shmsem::fuzz {
-
-/// Whether files are made shorter while they are mapped for writing, too. Off: that is SIGBUS for whoever touches what is gone.
-inline constexpr bool cut_while_attached = true;
 
 /// By this name an image's file can be found when it has lost its own.
 inline std::string kept_path(const std::string& name) { return "/dev/shm/kept-" + name; }
@@ -35,7 +33,7 @@ class images {
     void expect_unharmed();
 
    private:
-    [[nodiscard]] bool nobody_left() const;
+    [[nodiscard]] bool nobody_left(std::chrono::milliseconds within) const;
 
     const std::vector<picture>& pictures_;
     std::string name_;

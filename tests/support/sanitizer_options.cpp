@@ -16,10 +16,11 @@
 #endif
 #endif
 
+// handle_sigbus=0: it is the library that handles it, which it does only where nobody else does.
 #ifdef SHMSEM_ASAN
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
-    return "detect_stack_use_after_return=1:check_initialization_order=1:strict_init_order=1";
+    return "detect_stack_use_after_return=1:check_initialization_order=1:strict_init_order=1:handle_sigbus=0";
 }
 extern "C" const char* __ubsan_default_options();
 extern "C" const char* __ubsan_default_options() { return "halt_on_error=1:print_stacktrace=1"; }
@@ -30,7 +31,7 @@ extern "C" const char* __tsan_default_options();
 // die_after_fork=0: tests fork processes that have threads, and the children start threads of their own; there, the threads that
 // only the parent has would be called leaked.
 extern "C" const char* __tsan_default_options() {
-    return "halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:report_thread_leaks=0";
+    return "halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:report_thread_leaks=0:handle_sigbus=0";
 }
 // This ThreadSanitizer does not see pthread_mutex_clocklock, and takes the unlock that follows for one too many.
 extern "C" const char* __tsan_default_suppressions();

@@ -179,14 +179,15 @@ void end_this_thread() { ::syscall(SYS_exit, 0); }
 
 TEST_F(ProcessesAsThreads, APermitOfOneWhoseLifeHasEndedGoesToTheNext) {
     auto one = home->semaphore("one", {.permits = 1, .ttl = forever});
-    static segment dead;  // never to be closed: nobody would end the wait for its background thread
+    // Never to be destroyed: the wait for a background thread that ended like this has no end.
+    static segment* dead = nullptr;
+    static lease* left_behind = nullptr;
     os::testing::call_at("keeper.before_sleep", end_this_thread);
-    dead = another_process();
-    static lease left_behind;
-    left_behind = dead.find("one").acquire();
+    dead = new segment(another_process());
+    left_behind = new lease(dead->find("one").acquire());
     auto got = one.try_acquire_for(30s);
     EXPECT_TRUE(got);
-    EXPECT_FALSE(left_behind.valid());
+    EXPECT_FALSE(left_behind->valid());
 }
 
 }  // namespace
