@@ -34,7 +34,8 @@ class ProcessesAsThreads : public ::testing::Test {
         layout::mapping alias;
         alias.view = mapped_.view;
         alias.device = mapped_.device;
-        alias.inode = ~0ULL - ++processes_;
+        static std::uint64_t processes = 0;  // never the same again: one of them is left behind
+        alias.inode = ~0ULL - ++processes;
         alias.writable = true;
         alias.name = mapped_.name;
         alias.id = mapped_.id;
@@ -47,7 +48,6 @@ class ProcessesAsThreads : public ::testing::Test {
 
    private:
     layout::mapping mapped_;
-    std::uint64_t processes_ = 0;
 };
 
 /// What is protected: no atomic, no lock of its own.
@@ -178,14 +178,13 @@ TEST_F(ProcessesAsThreads, WhileSomeLeasesExpireOthersAreResizedAndDetached) {
 void end_this_thread() { ::syscall(SYS_exit, 0); }
 
 TEST_F(ProcessesAsThreads, APermitOfOneWhoseLifeHasEndedGoesToTheNext) {
-    auto one = home->semaphore("one", {.permits = 1, .ttl = forever});
     // Never to be destroyed: the wait for a background thread that ended like this has no end.
     static segment* dead = nullptr;
     static lease* left_behind = nullptr;
     os::testing::call_at("keeper.before_sleep", end_this_thread);
-    dead = new segment(another_process());
-    left_behind = new lease(dead->find("one").acquire());
-    auto got = one.try_acquire_for(30s);
+    dead = new segment(another_process());  // the first that gets a background thread
+    left_behind = new lease(dead->semaphore("one", {.permits = 1, .ttl = forever}).acquire());
+    auto got = home->find("one").try_acquire_for(30s);
     EXPECT_TRUE(got);
     EXPECT_FALSE(left_behind->valid());
 }
