@@ -237,10 +237,15 @@ bool remove_file(const std::string& name, bool only_if_unused, std::error_code& 
 
 segment segment::create(const std::string& name, const shmsem::limits& sizes, sharing mode, std::error_code& ec) noexcept {
     ec.clear();
-    layout::new_segment fresh = layout::make_segment(name, sizes, mode, ec);
-    segment made = handle_of(std::move(fresh.mapping), ec);
-    if (!ec) ec = fresh.link();
-    return ec ? segment() : std::move(made);
+    try {
+        layout::new_segment fresh = layout::make_segment(name, sizes, mode, ec);
+        segment made = handle_of(std::move(fresh.mapping), ec);
+        if (!ec) ec = fresh.link();
+        if (!ec) return made;
+    } catch (const std::bad_alloc&) {
+        ec = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
 }
 
 segment segment::create(const std::string& name, const shmsem::limits& sizes, sharing mode) {
@@ -350,7 +355,10 @@ std::uint32_t segment::reap(std::error_code& ec) noexcept {
         return 0;
     }
     const std::uint64_t identity = home_->join(ec);
-    return identity == 0 ? 0 : core::reap_all(*home_, identity);
+    if (identity == 0) return 0;
+    const std::uint32_t taken = core::reap_all(*home_, identity);
+    if (home_->torn()) ec = errc::segment_truncated;
+    return taken;
 }
 
 std::uint32_t segment::reap() {

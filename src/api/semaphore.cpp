@@ -262,7 +262,7 @@ void semaphore::resize(std::int64_t permits, std::error_code& ec) noexcept {
     if (identity == 0) return;
     const bool done = core::under_lock(*info_->home, info_->index, identity, os::after(os::now(), std::chrono::seconds{10}),
                                        [&](core::wait_queue& queue) { queue.resize(static_cast<std::uint32_t>(permits)); });
-    if (!done) ec = errc::timed_out;
+    if (!done) ec = info_->home->torn() ? errc::segment_truncated : errc::timed_out;
 }
 
 void semaphore::resize(std::int64_t permits) {
@@ -279,6 +279,7 @@ std::uint32_t semaphore::reap(std::error_code& ec) noexcept {
     if (identity == 0) return 0;
     const std::uint32_t taken = core::sweep(*info_->home, info_->index, identity).taken_back;
     core::request_dispatch(*info_->home, info_->index, identity);
+    if (info_->home->torn()) ec = errc::segment_truncated;
     return taken;
 }
 

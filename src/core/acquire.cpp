@@ -16,6 +16,8 @@ using layout::slot_word;
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr os::nanoseconds longest_sleep{60'000'000'000};  // a file that was cut short wakes nobody
+constexpr os::nanoseconds unheard{1'000'000'000};  // on the segment's word alone, which others may overwrite, with a stop to heed
 constexpr os::nanoseconds stopped_waiters_grace{50'000'000};  // after its deadline a waiter leaves by itself, if it runs
 
 // A waiter node of ours, from the segment's pool. Dying with it claimed, its owner's reaper frees it.
@@ -117,9 +119,10 @@ node_state sleep_until_served(claimed_node& mine, const wait_request& request, w
             return node_state::abandoned;
         }
         os::kill_point("wait.before_sleep");
+        const os::instant look_again = os::after(os::now(), longest_sleep);
         const std::array<os::waited_word, 2> words{{{&signal, seen}, {&stopped_here, 0}}};
-        if (!on_stop || os::futex_wait_any(words, request.until) == os::wait_any_result::unsupported)
-            os::futex_wait(signal, seen, request.until);
+        if (on_stop && os::futex_wait_any(words, std::min(request.until, look_again)) != os::wait_any_result::unsupported) continue;
+        os::futex_wait(signal, seen, std::min(request.until, on_stop ? os::after(os::now(), unheard) : look_again));
     }
 }
 
@@ -224,6 +227,10 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         if (!polled) (how == wait_result::cancelled ? block.cancelled : block.timed_out).fetch_add(1, relaxed);
         return how;
     };
+    if (!locked && home.torn()) {
+        ec = errc::segment_truncated;
+        return wait_result::failed;
+    }
     if (!locked) return gone(request.stop.stop_requested() ? wait_result::cancelled : wait_result::timed_out);
     if (full) {
         ec = errc::too_many_waiters;

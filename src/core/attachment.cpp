@@ -135,6 +135,7 @@ std::uint64_t attachment::join(std::error_code& ec) noexcept {
         // Before it starts: as soon as it is a member, other threads of ours use it.
         keeper_.store(fresh.get(), std::memory_order_release);
         if ((ec = fresh->start())) {
+            if (torn()) ec = errc::segment_truncated;
             keeper_.store(inherited, std::memory_order_release);
             return 0;
         }
@@ -279,7 +280,7 @@ std::shared_ptr<attachment> attach(layout::mapping&& m) {
     const wiped_lock lock(r.page->busy);
     for (live_attachment& l : r.live) {
         const layout::mapping& have = l.object->mapping();
-        if (have.device != m.device || have.inode != m.inode || have.writable != m.writable) continue;
+        if (have.device != m.device || have.inode != m.inode || have.writable != m.writable || l.object->torn()) continue;
         if (auto found = l.handles.lock()) return found;
         auto again = first_handle(l.object);  // kept by leases alone until now
         l.handles = again;

@@ -73,7 +73,7 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
     const std::uint32_t limit = home.view().sizes().semaphores;
     while (index < limit && home.view().semaphore(index).state.load(relaxed) != raw(directory_state::free)) ++index;
     if (index == limit) {
-        ec = errc::too_many_semaphores;
+        ec = home.torn() ? errc::segment_truncated : errc::too_many_semaphores;
         return layout::none;
     }
     const bool leased = plan.kind == kind::leased;
@@ -228,7 +228,7 @@ std::uint32_t tenant_id(attachment& home, std::string_view name, const robust::l
         std::uint32_t i = 0;
         while (i < limit && home.view().tenant(i).state.load(relaxed) != raw(directory_state::free)) ++i;
         if (i == limit) {
-            ec = errc::too_many_tenants;
+            ec = home.torn() ? errc::segment_truncated : errc::too_many_tenants;
             return;
         }
         layout::tenant& t = home.view().tenant(i);

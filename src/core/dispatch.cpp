@@ -46,7 +46,7 @@ void wait_queue::serve_all() noexcept {
     for (std::uint32_t left = view_.sizes().waiters + 1; left > 0; --left) {
         const std::uint32_t n = block_.head.load(relaxed);
         if (n == none) {
-            if (waiting() == 0) return;
+            if (waiting() == 0 || home_.torn()) return;
             rebuild();
             continue;
         }

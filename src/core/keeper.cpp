@@ -36,13 +36,12 @@ thread_local constinit std::uint64_t background_thread_of = 0;  // the process, 
 
 bool on_background_thread() noexcept { return background_thread_of == os::process_incarnation(); }
 
-// All signals stay with the application's threads; but for a fault of our own, which would end the process at once if it were blocked.
+// All signals stay with the application's threads.
 class signals_blocked {
    public:
     signals_blocked() noexcept {
         sigset_t all;
         ::sigfillset(&all);
-        ::sigdelset(&all, SIGBUS);
         ::pthread_sigmask(SIG_SETMASK, &all, &before_);
     }
     ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
@@ -52,6 +51,14 @@ class signals_blocked {
    private:
     sigset_t before_;
 };
+
+// A fault that is blocked ends the process at once: see os/mapping_guard.hpp.
+void take_our_own_faults() noexcept {
+    sigset_t fault;
+    ::sigemptyset(&fault);
+    ::sigaddset(&fault, SIGBUS);
+    ::pthread_sigmask(SIG_UNBLOCK, &fault, nullptr);
+}
 
 }  // namespace
 
@@ -87,6 +94,7 @@ void keeper::poke() noexcept { home_.poke_keeper(); }
 
 void keeper::run() noexcept {
     ::prctl(PR_SET_NAME, "shmsem");
+    take_our_own_faults();
     background_thread_of = os::process_incarnation();
     robust::membership& member = home_.member();
     const auto clean = [this](layout::process_index p, layout::entry_word ours, std::uint64_t identity) {
@@ -224,7 +232,7 @@ os::instant keeper::gather_watched(layout::process_index me, os::instant now) no
         in_our_way_.reset(p);
         next = std::min(next, watch_or_reap(p, now, patience_ends));
     }
-    for (layout::process_index p = 0; in_our_way_.any() && p < used && words_.size() + 2 < os::max_waited_words; ++p) {
+    for (layout::process_index p = 0; in_our_way_.any() && p < used && words_.size() + 3 < os::max_waited_words; ++p) {
         if (in_our_way_.test(p)) next = std::min(next, watch_or_reap(p, now, patience_ends));
     }
     return next;
@@ -263,6 +271,7 @@ void keeper::sleep(std::uint32_t mail, os::instant until) noexcept {
     const bool watching = !words_.empty();
     words_.push_back({&mailbox, mail});
     words_.push_back({&stopping_, 0});
+    if (os::futex_word* const torn = home_.mapping().guard.torn_word(); torn != nullptr && !home_.torn()) words_.push_back({torn, 0});
     os::kill_point("keeper.before_sleep");
     if (os::futex_wait_any(words_, until) != os::wait_any_result::unsupported) return;
     until = std::min(until, os::after(os::now(), watching ? unsigned_lives : unheard));

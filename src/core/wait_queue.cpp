@@ -134,7 +134,8 @@ void wait_queue::rebuild() noexcept {
     block_.next_ticket.store(newest, relaxed);
     // Flags that were raised meanwhile may be lost here: whoever raised one opened its slot first, and the caller goes on to
     // look for open slots after this store.
-    block_.gate.store(count, std::memory_order_seq_cst);
+    // Torn in this very moment, the gate stays up: what is counted or open there is nothing.
+    block_.gate.store(home_.torn() ? layout::gate::count_mask : count, std::memory_order_seq_cst);
 }
 
 void wait_queue::remove_abandoned(std::uint32_t n, node_word abandoned) noexcept {

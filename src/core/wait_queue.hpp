@@ -86,13 +86,17 @@ inline constexpr os::instant at_once = os::instant::min();
 /// raised a count, or left the queue.
 void request_dispatch(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
 
-/// Runs `body(queue)` under the lock; repairs first if the last owner died in it. @return false when the lock could not be had
+/// Runs `body(queue)` under the lock; repairs first if the last owner died in it. @return false when the lock could not be had, or the segment is torn
 template <class Body>
 bool once_under_lock(attachment& home, std::uint32_t index, std::uint64_t identity, const robust::lock_wait& wait,
                      Body&& body) noexcept {
     robust::robust_lock lock(home.member(), identity, home.view().semaphore(index).lock);
     const robust::lock_result got = wait.until == at_once ? lock.try_lock() : lock.lock(wait);
     if (got == robust::lock_result::timed_out) return false;
+    if (home.torn()) {  // whatever lock that was
+        lock.unlock();
+        return false;
+    }
     wait_queue queue(home, index);
     if (got == robust::lock_result::owner_died) queue.recover();
     body(queue);

@@ -193,7 +193,7 @@ new_segment make_segment(const std::string& name, const limits& sizes, sharing m
     return made;
 }
 
-std::error_code new_segment::link() noexcept {
+std::error_code new_segment::link() {
     if (const int error = file_.link_as(name_)) return code_of(error);
     os::kill_point("segment.linked");
     return {};

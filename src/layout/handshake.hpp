@@ -49,7 +49,7 @@ class new_segment {
     layout::mapping mapping;  // to be taken
     /// COMMIT: from now on others can open it. What may fail for want of memory has to come before, or a failed creation leaves a
     /// segment behind.
-    std::error_code link() noexcept;
+    std::error_code link();
 
    private:
     friend new_segment make_segment(const std::string&, const limits&, sharing, std::error_code&);

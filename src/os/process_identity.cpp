@@ -100,7 +100,8 @@ process_identity this_process_identity() {
     process_identity me;
     me.pid = static_cast<std::uint32_t>(::getpid());
     me.uid = static_cast<std::uint32_t>(::getuid());
-    me.start_time = stat_of("/proc/self/stat").start_time;
+    // What others will read under our pid. An emulator of processes (qemu-user) shows one of its own making under the usual path.
+    me.start_time = stat_of("/proc/self/./stat").start_time;
     me.pid_namespace = inode_of("/proc/self/ns/pid");
     me.boot = boot_hash();
     const file_text comm = read_file("/proc/self/comm");

@@ -60,7 +60,7 @@ int shm_file::allocate(std::uint64_t bytes) noexcept {
 
 int shm_file::set_mode(unsigned mode) noexcept { return ::fchmod(fd_, mode) == 0 ? 0 : errno; }
 
-int shm_file::link_as(const std::string& file) noexcept {
+int shm_file::link_as(const std::string& file) {
     const std::string self = "/proc/self/fd/" + std::to_string(fd_);
     const std::string path = path_of(file);
     if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return 0;

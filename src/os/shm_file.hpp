@@ -44,7 +44,7 @@ class shm_file {
     int allocate(std::uint64_t bytes) noexcept;
     int set_mode(unsigned mode) noexcept;
     /// Gives a nameless file its name; EEXIST when the name is taken.
-    int link_as(const std::string& file) noexcept;
+    int link_as(const std::string& file);
     /// Removes the name if it still stands for this very file, so that removing races with nobody's re-creation: all who
     /// unlink hold the file's lock, and a name can only change hands after an unlink. ENOENT when it stands for another,
     /// ETIMEDOUT when somebody else has had it locked for a second.

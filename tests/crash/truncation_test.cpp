@@ -3,9 +3,13 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <thread>
 
 #include "crash/actors.hpp"
+#include "os/testing.hpp"
 
 // Somebody cuts the file short while processes have it mapped: they get errors where they would have died of SIGBUS.
 
@@ -62,6 +66,99 @@ TEST_P(CutShortWhileAttached, EveryCallEndsWithAnErrorAndTheProcessGoesOn) {
 
         test_segment sound(crash_limits);
         EXPECT_TRUE(sound->semaphore("s").acquire().release());
+    });
+}
+
+TEST_P(CutShortWhileAttached, NothingIsToBeHadThereAnyMore) {
+    watchdog guard{120s};
+    in_child([&] {
+        segment home = set.open();
+        auto units = home.ownerless("units", {.initial = 0, .max = 1});
+        auto permits = home.find(scene::permits);
+        lease held = permits.acquire();
+        std::thread waits([&] {
+            std::error_code ec;
+            EXPECT_FALSE(units.try_acquire_for(100ms, {}, ec));
+        });
+        EXPECT_TRUE(queued(units, 1));
+        ASSERT_EQ(::truncate(path_of(set.name()).c_str(), GetParam()), 0);
+        waits.join();
+        // Whatever was tried before: releases, sweeps and waits that end all come by the gate.
+        EXPECT_FALSE(held.release());
+        std::error_code ec;
+        (void)permits.reap(ec);
+        for (int i = 0; i < 1000; ++i) {
+            EXPECT_FALSE(units.try_acquire(ec));
+            EXPECT_FALSE(permits.try_acquire({}, ec));
+        }
+        EXPECT_FALSE(units.try_acquire_for(5ms, {}, ec));
+        EXPECT_FALSE(permits.try_acquire_for(5ms, {}, ec));
+    });
+}
+
+TEST_P(CutShortWhileAttached, TheErrorSaysSo) {
+    watchdog guard{120s};
+    in_child([&] {
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        lease held = permits.acquire();
+        ASSERT_EQ(::truncate(path_of(set.name()).c_str(), GetParam()), 0);
+        EXPECT_FALSE(held.release());  // which touches it
+        const auto expect_truncated = [](std::error_code ec) { EXPECT_EQ(ec, errc::segment_truncated) << ec.message(); };
+        expect_truncated(code_from([&](auto& ec) { (void)permits.acquire({}, ec); }));
+        expect_truncated(code_from([&](auto& ec) { (void)permits.acquire({.tenant = "t"}, ec); }));
+        expect_truncated(code_from([&](auto& ec) { permits.resize(1, ec); }));
+        expect_truncated(code_from([&](auto& ec) { (void)permits.reap(ec); }));
+        expect_truncated(code_from([&](auto& ec) { (void)home.reap(ec); }));
+        expect_truncated(code_from([&](auto& ec) { (void)home.find(scene::permits, ec); }));
+        expect_truncated(code_from([&](auto& ec) { (void)home.semaphore("new", {}, ec); }));
+    });
+}
+
+TEST_P(CutShortWhileAttached, AHolderWithoutATtlIsTold) {
+    watchdog guard{120s};
+    in_child([&] {
+        segment home = set.open();
+        lease held = home.find(scene::permits).acquire();
+        const std::stop_token lost = held.lost_token();
+        ASSERT_EQ(::truncate(path_of(set.name()).c_str(), GetParam()), 0);
+        EXPECT_FALSE(held.valid());
+        EXPECT_TRUE(eventually([&] { return lost.stop_requested(); }));
+    });
+}
+
+TEST_P(CutShortWhileAttached, AStopEndsAWaitAlsoWhereTheKernelWaitsForOneWordOnly) {
+    watchdog guard{120s};
+    holder holds(set, 2);
+    in_child([&] {
+        os::testing::refuse(os::testing::syscall_kind::futex_waitv);
+        segment home = set.open();
+        auto permits = home.find(scene::permits);
+        std::stop_source stop;
+        std::thread waits([&] {
+            std::error_code ec;
+            EXPECT_FALSE(permits.acquire({.stop = stop.get_token()}, ec));
+        });
+        EXPECT_TRUE(queued(permits, 1));
+        ASSERT_EQ(::truncate(path_of(set.name()).c_str(), GetParam()), 0);
+        stop.request_stop();
+        waits.join();
+    });
+    (void)holds.process.kill();
+}
+
+TEST_P(CutShortWhileAttached, OnceItIsWholeAgainItIsOpenedAnew) {
+    watchdog guard{120s};
+    in_child([&] {
+        const segment torn = set.open();
+        const std::string kept = [&] {
+            std::ifstream file(path_of(set.name()), std::ios::binary);
+            return std::string(std::istreambuf_iterator<char>(file), {});
+        }();
+        ASSERT_EQ(::truncate(path_of(set.name()).c_str(), GetParam()), 0);
+        EXPECT_FALSE(torn.check_invariants().ok());
+        std::ofstream(path_of(set.name()), std::ios::binary | std::ios::in) << kept;
+        EXPECT_TRUE(set.open().find(scene::permits).acquire().release());
     });
 }
 
