@@ -24,7 +24,7 @@ enum class errc {
     segment_not_found,   ///< no segment has this name
     segment_exists,      ///< create() found the name taken
     segment_half_made,   ///< its creator died before it was ready; open_or_create() replaces it
-    segment_truncated,   ///< the file is shorter than its header says
+    segment_truncated,   ///< the file is shorter than its header says, or was cut short while attached
     segment_foreign,     ///< the file is not a shmsem segment
     segment_version,     ///< made by another layout version
     segment_abi,         ///< made by a build with other word sizes or another architecture

@@ -32,7 +32,7 @@ class SHMSEM_API mutex {
     ~mutex();
 
     /// @throws shmsem::error errc::too_many_waiters, errc::too_many_processes, errc::thread_failed, errc::read_only,
-    ///         errc::segment_corrupt; so do the try_ forms
+    ///         errc::segment_corrupt, errc::segment_truncated; so do the try_ forms
     void lock();
     /// @return true when it is ours; false when that would need waiting, as semaphore::try_acquire()
     [[nodiscard]] bool try_lock();

@@ -39,7 +39,7 @@ struct ownerless_options {
 /// waiter.
 /// - Result: the try_ forms return true with the unit; false without, also when a stop was requested first.
 /// - Errors: errc::read_only, and errc::invalid_argument of an empty handle. A call that has to wait can also give
-///   errc::too_many_waiters, errc::too_many_processes, errc::thread_failed and errc::segment_corrupt.
+///   errc::too_many_waiters, errc::too_many_processes, errc::thread_failed, errc::segment_corrupt and errc::segment_truncated.
 /// - Cost: one CAS, no system call, when nobody waits and the count is above zero. The first wait of a process, or its first
 ///   release to somebody who waits, attaches it to the segment, see there.
 /// - Crash: who dies while waiting loses its place (I4). A unit that was taken stays taken until somebody releases one. A

@@ -33,7 +33,7 @@ class SHMSEM_API semaphore {
     /// @throws shmsem::error: errc::cancelled when options.stop was requested first; errc::invalid_argument (permits, ttl),
     ///         also when the semaphore shrank below options.permits meanwhile; errc::invalid_name (tenant);
     ///         errc::too_many_tenants, errc::too_many_waiters, errc::too_many_processes, errc::thread_failed,
-    ///         errc::read_only, errc::segment_corrupt
+    ///         errc::read_only, errc::segment_corrupt, errc::segment_truncated
     /// @cost   uncontended, one permit: one CAS; several: the queue's lock; no system call
     /// @crash  if the caller dies while waiting its place vanishes (I4); while holding, I5. A process that is stopped inside
     ///         the queue's lock holds up who has to queue, until the deadline or a stop
