@@ -63,13 +63,8 @@ class led_background_thread {
     std::unique_ptr<stepped_thread> thread_;
 };
 
-class OfTheBackgroundThread : public ::testing::Test {
+class OfTheBackgroundThread : public LedProcesses {
    protected:
-    void SetUp() override {
-        const std::string reason = no_tracing();
-        if (!reason.empty()) GTEST_SKIP() << reason;
-        if (thread_sanitizer) GTEST_SKIP() << "single steps through its runtime take for ever";
-    }
     static constexpr limits few{.processes = 3, .semaphores = 1, .permits = 2, .waiters = 2, .tenants = 1};
 };
 

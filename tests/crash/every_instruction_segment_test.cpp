@@ -16,14 +16,7 @@ using marks = stepped_process::marks;
 constexpr long kEnd = 10'000'000;
 constexpr std::chrono::seconds kHours{3 * 3600};
 
-class AfterAnyInstruction : public ::testing::Test {
-   protected:
-    void SetUp() override {
-        const std::string reason = no_tracing();
-        if (!reason.empty()) GTEST_SKIP() << reason;
-        if (thread_sanitizer) GTEST_SKIP() << "single steps through its runtime take for ever";
-    }
-};
+class AfterAnyInstruction : public LedProcesses {};
 
 void expect_usable(segment& home) {
     auto permits = home.semaphore("p", unexpiring(2));

@@ -19,12 +19,11 @@ namespace {
 using marks = stepped_process::marks;
 constexpr long kEnd = 10'000'000;
 
-class KilledAfterAnyInstruction : public ::testing::TestWithParam<operation> {
+class KilledAfterAnyInstruction : public LedProcesses, public ::testing::WithParamInterface<operation> {
    protected:
     void SetUp() override {
-        const std::string reason = no_tracing();
-        if (!reason.empty()) GTEST_SKIP() << reason;
-        if (thread_sanitizer) GTEST_SKIP() << "single steps through its runtime take for ever";
+        LedProcesses::SetUp();
+        if (IsSkipped()) return;
         make_scene();
     }
     void make_scene() {

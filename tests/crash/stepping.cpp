@@ -18,6 +18,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "support/build_kind.hpp"
 #include "support/eventually.hpp"
 #include "support/shared.hpp"
 
@@ -57,6 +58,12 @@ std::string no_tracing() {
     EXPECT_EQ(tries.wait_exit(), 0);
     if (error->load() == 0) return {};
     return std::string("ptrace: ") + std::strerror(error->load());
+}
+
+void LedProcesses::SetUp() {
+    const std::string reason = no_tracing();
+    if (!reason.empty()) GTEST_SKIP() << reason;
+    if (thread_sanitizer) GTEST_SKIP() << "single steps through its runtime take for ever";
 }
 
 void path::add(std::uintptr_t instruction) {

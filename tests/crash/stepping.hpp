@@ -1,5 +1,6 @@
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -19,6 +20,12 @@ namespace shmsem::test {
 
 /// Empty where a process may trace its children, else why not.
 [[nodiscard]] std::string no_tracing();
+
+/// For tests that lead processes; they are skipped where that can not be.
+class LedProcesses : public ::testing::Test {
+   protected:
+    void SetUp() override;
+};
 
 /// Where the main thread of a process goes, instruction by instruction: recorded by the first that is led there, and for those that
 /// follow the way to run most of it. A step costs some 20 us in a virtual machine, so it is the steps that take the time.

@@ -15,12 +15,11 @@
 namespace shmsem::test {
 namespace {
 
-class TwoDeaths : public ::testing::Test {
+class TwoDeaths : public LedProcesses {
    protected:
     void SetUp() override {
-        const std::string reason = no_tracing();
-        if (!reason.empty()) GTEST_SKIP() << reason;
-        if (thread_sanitizer) GTEST_SKIP() << "single steps through its runtime take for ever";
+        LedProcesses::SetUp();
+        if (IsSkipped()) return;
         in_child([&] { (void)set.open().semaphore(door, unexpiring(2)); });
     }
     scene set{permits_for_two};

@@ -1,10 +1,15 @@
-# cmake -D MODEL=<file> -D SOURCE=<src> -P check_names.cmake
+# cmake -D MODEL=<directory> -D SOURCE=<src> -P check_names.cmake
 # Comments of the model say what a step stands for, as "core/dispatch.cpp: wait_queue::dispatch(), ...": each of these functions
 # has to be in that file still.
 
 cmake_minimum_required(VERSION 3.22)
 
-file(READ ${MODEL} text)
+file(GLOB parts ${MODEL}/*.pml)
+set(text "")
+foreach(part IN LISTS parts)
+  file(READ ${part} content)
+  string(APPEND text "${content}")
+endforeach()
 string(REGEX MATCHALL "[a-z_]+/[a-z_]+\\.[ch]pp: [a-z_:]+\\(\\)(, [a-z_:]+\\(\\))*" references "${text}")
 set(missing "")
 set(names 0)
