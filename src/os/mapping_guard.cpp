@@ -93,14 +93,14 @@ mapping_guard::mapping_guard(void* base, std::size_t bytes, bool writable) noexc
         one.torn.store(whole, std::memory_order_relaxed);
         // release: pairs with the acquire in find().
         one.base.store(reinterpret_cast<std::uintptr_t>(base), std::memory_order_release);
-        entry_ = static_cast<int>(i);
+        entry_.store(static_cast<int>(i));
         return;
     }
 }
 
 void mapping_guard::let_go() noexcept {
-    if (entry_ != none) all[static_cast<std::size_t>(entry_)].base.store(0, std::memory_order_release);
-    entry_ = none;
+    const int mine = entry_.exchange(none);
+    if (mine != none) all[static_cast<std::size_t>(mine)].base.store(0, std::memory_order_release);
 }
 
 bool mapping_guard::torn() const noexcept {
@@ -109,7 +109,8 @@ bool mapping_guard::torn() const noexcept {
 }
 
 futex_word* mapping_guard::torn_word() const noexcept {
-    return entry_ == none ? nullptr : &all[static_cast<std::size_t>(entry_)].torn;
+    const int mine = entry_.load(std::memory_order_relaxed);
+    return mine == none ? nullptr : &all[static_cast<std::size_t>(mine)].torn;
 }
 
 }  // namespace shmsem::os

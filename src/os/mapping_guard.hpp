@@ -1,7 +1,7 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
-#include <utility>
 
 #include "os/futex.hpp"
 
@@ -18,10 +18,11 @@ class mapping_guard {
    public:
     mapping_guard() noexcept = default;
     mapping_guard(void* base, std::size_t bytes, bool writable) noexcept;
-    mapping_guard(mapping_guard&& other) noexcept : entry_(std::exchange(other.entry_, none)) {}
+    mapping_guard(mapping_guard&& other) noexcept : entry_(other.entry_.exchange(none)) {}
     mapping_guard& operator=(mapping_guard&& other) noexcept {
-        std::swap(entry_, other.entry_);
-        other.let_go();
+        const int theirs = other.entry_.exchange(none);
+        let_go();
+        entry_.store(theirs);
         return *this;
     }
     ~mapping_guard() { let_go(); }
@@ -38,7 +39,7 @@ class mapping_guard {
     static constexpr int none = -1;
     void let_go() noexcept;
 
-    int entry_ = none;
+    std::atomic<int> entry_{none};  // a child of a raw clone() lets go without a word to the threads that it does not have
 };
 
 }  // namespace shmsem::os
