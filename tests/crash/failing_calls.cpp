@@ -139,7 +139,7 @@ std::vector<int> plausible_errors(const system_call& of) {
         {SYS_close, {EINTR, EIO}},
     };
     if (of.number == SYS_futex) {
-        const auto command = of.second_argument & FUTEX_CMD_MASK;
+        const auto command = of.second_argument & static_cast<std::uint64_t>(FUTEX_CMD_MASK);
         const bool waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
         return waits ? std::vector<int>{EINTR, EAGAIN} : std::vector<int>{};
     }
