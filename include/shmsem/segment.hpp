@@ -92,8 +92,8 @@ class SHMSEM_API segment {
 
     /// The semaphore of that name, created if it is not there.
     /// @throws shmsem::error errc::semaphore_mismatch (naming both values), errc::semaphore_kind, errc::invalid_argument,
-    ///         errc::invalid_name, errc::too_many_semaphores, errc::too_many_permits, errc::segment_corrupt, errc::segment_truncated,
-    ///         errc::read_only, errc::too_many_processes, errc::thread_failed; errc::timed_out when a process was stopped
+    ///         errc::invalid_name, errc::too_many_semaphores, errc::too_many_permits, errc::segment_corrupt,
+    ///         errc::segment_truncated, errc::read_only, errc::too_many_processes, errc::thread_failed; errc::timed_out when a process was stopped
     ///         inside the directory's lock for 10 s, or with if_different::resize inside the queue's
     /// @cost   a look at the names; to create it also the directory's lock, and a write to each slot
     /// @crash  killed at any instruction: it is there, or not there and its place free
@@ -101,9 +101,8 @@ class SHMSEM_API segment {
     [[nodiscard]] shmsem::semaphore semaphore(const std::string& name, const semaphore_options& options,
                                               std::error_code& ec) noexcept;
     /// The existing semaphore of that name, also of a segment opened read-only.
-    /// @throws shmsem::error errc::semaphore_not_found, errc::semaphore_kind, errc::segment_corrupt, errc::segment_truncated,
-    ///         errc::invalid_argument
-    ///         (empty handle)
+    /// @throws shmsem::error errc::semaphore_not_found, errc::semaphore_kind, errc::segment_corrupt,
+    ///         errc::segment_truncated, errc::invalid_argument (empty handle)
     /// @cost   a look at the names
     [[nodiscard]] shmsem::semaphore find(const std::string& name);
     [[nodiscard]] shmsem::semaphore find(const std::string& name, std::error_code& ec) noexcept;

@@ -262,7 +262,7 @@ void semaphore::resize(std::int64_t permits, std::error_code& ec) noexcept {
     if (identity == 0) return;
     const bool done = core::under_lock(*info_->home, info_->index, identity, os::after(os::now(), std::chrono::seconds{10}),
                                        [&](core::wait_queue& queue) { queue.resize(static_cast<std::uint32_t>(permits)); });
-    if (!done) ec = info_->home->torn() ? errc::segment_truncated : errc::timed_out;
+    if (!done) ec = info_->home->cause(errc::timed_out);
 }
 
 void semaphore::resize(std::int64_t permits) {

@@ -17,7 +17,6 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr os::nanoseconds longest_sleep{60'000'000'000};  // a file that was cut short wakes nobody
-constexpr os::nanoseconds unheard{1'000'000'000};  // on the segment's word alone, which others may overwrite, with a stop to heed
 constexpr os::nanoseconds stopped_waiters_grace{50'000'000};  // after its deadline a waiter leaves by itself, if it runs
 
 // A waiter node of ours, from the segment's pool. Dying with it claimed, its owner's reaper frees it.
@@ -112,17 +111,18 @@ node_state sleep_until_served(claimed_node& mine, const wait_request& request, w
         const node_state state = mine.state().value_or(node_state::free);
         if (state != node_state::waiting) return state;
         const bool stopped = request.stop.stop_requested();
-        if (stopped || os::now() >= request.until) {
+        const os::instant now = os::now();
+        if (stopped || now >= request.until) {
             if (!mine.abandon()) continue;
             left = stopped ? wait_result::cancelled : wait_result::timed_out;
             os::kill_point("wait.abandoned");
             return node_state::abandoned;
         }
         os::kill_point("wait.before_sleep");
-        const os::instant look_again = os::after(os::now(), longest_sleep);
+        const os::instant look_again = std::min(request.until, os::after(now, longest_sleep));
         const std::array<os::waited_word, 2> words{{{&signal, seen}, {&stopped_here, 0}}};
-        if (on_stop && os::futex_wait_any(words, std::min(request.until, look_again)) != os::wait_any_result::unsupported) continue;
-        os::futex_wait(signal, seen, std::min(request.until, on_stop ? os::after(os::now(), unheard) : look_again));
+        if (on_stop && os::futex_wait_any(words, look_again) != os::wait_any_result::unsupported) continue;
+        os::futex_wait(signal, seen, on_stop ? std::min(look_again, os::after(now, os::one_word_sleep)) : look_again);
     }
 }
 
@@ -197,7 +197,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     }
     claimed_node mine(home, robust::index_in(identity));
     if (!mine.found()) {
-        ec = home.torn() ? errc::segment_truncated : errc::too_many_waiters;
+        ec = home.cause(errc::too_many_waiters);
         return wait_result::failed;
     }
     const os::instant enqueued = os::now();
@@ -271,7 +271,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         case node_state::refused:  // the semaphore has shrunk below what was asked for
             ec = errc::invalid_argument;
             return wait_result::failed;
-        default: ec = home.damage(); return wait_result::failed;
+        default: ec = home.cause(errc::segment_corrupt); return wait_result::failed;
     }
     if (info.kind == kind::leased && !take_over(info, mine, request, identity, lease)) {
         // The ttl passed between the grant and this line: we were stopped for that long. Its turn has come and gone; queue again.

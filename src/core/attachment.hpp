@@ -66,8 +66,8 @@ class attachment {
     [[nodiscard]] bool writable() const noexcept { return mapping_.writable; }
     /// The file was cut short while we had it mapped.
     [[nodiscard]] bool torn() const noexcept { return mapping_.guard.torn(); }
-    /// What is wrong, where what the memory says makes no sense.
-    [[nodiscard]] errc damage() const noexcept { return torn() ? errc::segment_truncated : errc::segment_corrupt; }
+    /// What is wrong: `otherwise`, unless the memory from which that follows is not the segment's any more.
+    [[nodiscard]] errc cause(errc otherwise) const noexcept { return torn() ? errc::segment_truncated : otherwise; }
     [[nodiscard]] const layout::mapping& mapping() const noexcept { return mapping_; }
 
     /// This process's identity in the segment, 0 if it has none (yet, or since it is a forked child). One load.

@@ -73,7 +73,7 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
     const std::uint32_t limit = home.view().sizes().semaphores;
     while (index < limit && home.view().semaphore(index).state.load(relaxed) != raw(directory_state::free)) ++index;
     if (index == limit) {
-        ec = home.torn() ? errc::segment_truncated : errc::too_many_semaphores;
+        ec = home.cause(errc::too_many_semaphores);
         return layout::none;
     }
     const bool leased = plan.kind == kind::leased;
@@ -165,11 +165,11 @@ void repair_directory(attachment& home) noexcept {
 std::uint32_t find_semaphore(attachment& home, std::string_view name, std::error_code& ec) noexcept {
     const std::uint32_t index = look_up(home, name);
     if (index == layout::none) {
-        ec = home.torn() ? errc::segment_truncated : errc::semaphore_not_found;
+        ec = home.cause(errc::semaphore_not_found);
         return layout::none;
     }
     if (!home.ready(index)) {
-        ec = home.damage();
+        ec = home.cause(errc::segment_corrupt);
         return layout::none;
     }
     return index;
@@ -189,7 +189,7 @@ std::uint32_t find_or_make_semaphore(attachment& home, std::string_view name, co
         if (!entered || index == layout::none) return layout::none;
     }
     if (!home.ready(index)) {
-        ec = home.damage();
+        ec = home.cause(errc::segment_corrupt);
         return layout::none;
     }
     return index;
@@ -228,7 +228,7 @@ std::uint32_t tenant_id(attachment& home, std::string_view name, const robust::l
         std::uint32_t i = 0;
         while (i < limit && home.view().tenant(i).state.load(relaxed) != raw(directory_state::free)) ++i;
         if (i == limit) {
-            ec = home.torn() ? errc::segment_truncated : errc::too_many_tenants;
+            ec = home.cause(errc::too_many_tenants);
             return;
         }
         layout::tenant& t = home.view().tenant(i);

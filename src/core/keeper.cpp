@@ -29,7 +29,6 @@ constexpr std::uint32_t neighbours = 8;
 constexpr os::nanoseconds backstop{5'000'000'000};          // while a thread of ours waits, whatever else was missed
 constexpr os::nanoseconds unsigned_lives{50'000'000};       // how often lives are looked at that the kernel does not sign
 constexpr os::nanoseconds unfinished_cleaning{50'000'000};  // how soon a lock whose owner is stopped is tried again
-constexpr os::nanoseconds unheard{1'000'000'000};           // longest sleep on the mailbox alone, which others may overwrite
 constexpr os::nanoseconds patience{2'000'000};  // with such locks in one round: our own leases have to be renewed
 
 thread_local constinit std::uint64_t background_thread_of = 0;  // the process, since a child that it forks inherits this
@@ -274,7 +273,7 @@ void keeper::sleep(std::uint32_t mail, os::instant until) noexcept {
     if (os::futex_word* const torn = home_.mapping().guard.torn_word(); torn != nullptr && !home_.torn()) words_.push_back({torn, 0});
     os::kill_point("keeper.before_sleep");
     if (os::futex_wait_any(words_, until) != os::wait_any_result::unsupported) return;
-    until = std::min(until, os::after(os::now(), watching ? unsigned_lives : unheard));
+    until = std::min(until, os::after(os::now(), watching ? unsigned_lives : os::one_word_sleep));
     os::futex_wait(mailbox, mail, until);
 }
 

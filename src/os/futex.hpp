@@ -29,6 +29,9 @@ inline constexpr std::size_t max_waited_words = 128;
 enum class wait_any_result : std::uint8_t { woken, timed_out, unsupported };
 /// Sleeps while every word has its expected value (FUTEX_WAITV, Linux 5.16).
 wait_any_result futex_wait_any(std::span<const waited_word> words, instant until) noexcept;
+/// Where that is unsupported: how long to sleep at most on a word of the segment, which others may overwrite, when there is a word
+/// of our own to heed as well.
+inline constexpr nanoseconds one_word_sleep{1'000'000'000};
 
 /// Tells the processor that this is a spin loop.
 inline void relax() noexcept {

@@ -1,12 +1,10 @@
 #include <unistd.h>
 
-#include <array>
 #include <stop_token>
 #include <thread>
 
 #include "crash/actors.hpp"
 #include "layout/view.hpp"
-#include "os/futex.hpp"
 #include "os/testing.hpp"
 #include "support/raw_segment.hpp"
 
@@ -115,10 +113,6 @@ TEST(AnOverwrittenMailbox, DoesNotKeepTheLastHandleFromGoing) {
 
 TEST(AnOverwrittenSignal, DoesNotKeepAStopFromEndingAWait) {
     watchdog guard{120s};
-    os::futex_word word{0};
-    const std::array<os::waited_word, 1> changed{{{&word, 1}}};
-    if (os::futex_wait_any(changed, os::now()) == os::wait_any_result::unsupported)
-        GTEST_SKIP() << "this kernel cannot wait for two words";
     const test_name name("signal");
     in_child([&] { (void)segment::create(name.name(), {1, 1, 1, 1, 1}).semaphore("permits"); });
     const raw_segment file(name.name());

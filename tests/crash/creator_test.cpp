@@ -20,14 +20,6 @@ std::string name_of(const ::testing::TestParamInfo<const char*>& info) {
     return name;
 }
 
-void expect_usable(segment& home) {
-    auto permits = home.semaphore("p", unexpiring(2));
-    auto all = permits.try_acquire_for(liveness_bound, {.permits = 2});
-    ASSERT_TRUE(all);
-    EXPECT_TRUE(all->release());
-    EXPECT_TRUE(invariants_hold(home));
-}
-
 class CreatorKilled : public ::testing::TestWithParam<const char*> {
    protected:
     [[nodiscard]] bool linked() const { return std::string(GetParam()) == "segment.linked"; }

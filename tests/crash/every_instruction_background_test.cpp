@@ -15,9 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr long kEnd = 10'000'000;
-constexpr std::chrono::seconds kHours{3 * 3600};
-
 /// A process that attaches, and leaves when it is told to; its background thread is in our hands.
 class led_background_thread {
    public:
@@ -69,7 +66,7 @@ class OfTheBackgroundThread : public LedProcesses {
 };
 
 TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionAProcessThatLeavesHasLeft) {
-    watchdog guard{kHours};
+    watchdog guard{all_day};
     const scene set(unexpiring(1), few);
     path way;
     const auto once = [&](long most) {
@@ -81,13 +78,12 @@ TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionAProcessThatLeavesHasLeft
         expect_unharmed(set);
         return done;
     };
-    const long total = once(kEnd);
-    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    die_throughout(once(whole_way), rounds(40), once);
     expect_whole(set);
 }
 
 TEST_F(OfTheBackgroundThread, AskedAfterAnyInstructionOfItAProcessLeaves) {
-    watchdog guard{kHours};
+    watchdog guard{all_day};
     const scene set(unexpiring(1), limits{.processes = 1, .semaphores = 1, .permits = 1, .waiters = 1, .tenants = 1});
     path way;
     const auto once = [&](long most) {
@@ -104,13 +100,12 @@ TEST_F(OfTheBackgroundThread, AskedAfterAnyInstructionOfItAProcessLeaves) {
         }
         return done;
     };
-    const long total = once(kEnd);
-    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    die_throughout(once(whole_way), rounds(40), once);
     expect_whole(set);
 }
 
 TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionThatReapsADeadHolderNothingIsLost) {
-    watchdog guard{kHours};
+    watchdog guard{all_day};
     const scene set(unexpiring(2));
     path way;
     const auto once = [&](long most) {
@@ -130,9 +125,9 @@ TEST_F(OfTheBackgroundThread, KilledAfterAnyInstructionThatReapsADeadHolderNothi
         expect_unharmed(set);
         return done;
     };
-    const long total = once(kEnd);
+    const long total = once(whole_way);
     EXPECT_EQ(set.look().stats.total_reaped, 2U) << "by the background thread, as was to be shown";
-    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    die_throughout(total, rounds(40), once);
     expect_whole(set);
 }
 

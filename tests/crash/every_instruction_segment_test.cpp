@@ -13,23 +13,11 @@ namespace {
 using namespace std::chrono_literals;
 using marks = stepped_process::marks;
 
-constexpr long kEnd = 10'000'000;
-constexpr std::chrono::seconds kHours{3 * 3600};
-
 class AfterAnyInstruction : public LedProcesses {};
 
-void expect_usable(segment& home) {
-    auto permits = home.semaphore("p", unexpiring(2));
-    auto all = permits.try_acquire_for(liveness_bound, {.permits = 2});
-    ASSERT_TRUE(all);
-    EXPECT_TRUE(all->release());
-    expect_only_the_living(home);
-    EXPECT_TRUE(invariants_hold(home));
-}
-
 TEST_F(AfterAnyInstruction, OfACreationThereIsNothingOrAWholeSegment) {
-    watchdog guard{kHours};
-    bool made_before = false;
+    watchdog guard{all_day};
+    bool made = false;
     path way;
     const auto once = [&](long most) {
         const test_name name("made");
@@ -40,22 +28,22 @@ TEST_F(AfterAnyInstruction, OfACreationThereIsNothingOrAWholeSegment) {
         });
         const long done = dies.step_along(way, most);
         dies.expect_killed();
-        const bool made = files_of(name.name()) == 1;
+        made = files_of(name.name()) == 1;
         in_child([&] {
             segment home = made ? segment::open(name.name()) : segment::create(name.name(), crash_limits);
             expect_usable(home);
+            expect_only_the_living(home);
         });
         EXPECT_EQ(files_of(name.name()), 1U);
-        made_before = made;
         return done;
     };
-    const long total = once(kEnd);
-    EXPECT_TRUE(made_before);
-    death_plan(total, rounds(100)).carry_out([&](long n) { return once(n) == n; });
+    const long total = once(whole_way);
+    EXPECT_TRUE(made);
+    die_throughout(total, rounds(100), once);
 }
 
 TEST_F(AfterAnyInstruction, OfARemovalTheSegmentIsThereOrCanBeMadeAnew) {
-    watchdog guard{kHours};
+    watchdog guard{all_day};
     path way;
     const auto once = [&](long most) {
         const scene set;
@@ -75,15 +63,15 @@ TEST_F(AfterAnyInstruction, OfARemovalTheSegmentIsThereOrCanBeMadeAnew) {
         in_child([&] {
             segment home = segment::open_or_create(set.name(), crash_limits);
             expect_usable(home);
+            expect_only_the_living(home);
         });
         return done;
     };
-    const long total = once(kEnd);
-    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    die_throughout(once(whole_way), rounds(40), once);
 }
 
 TEST_F(AfterAnyInstruction, OfAPostThatServesAWaiterTheUnitIsPostedOrNot) {
-    watchdog guard{kHours};
+    watchdog guard{all_day};
     const scene set;
     const auto units = [&] { return set.open().ownerless("units", {}); };
     bool posted = false;
@@ -116,11 +104,11 @@ TEST_F(AfterAnyInstruction, OfAPostThatServesAWaiterTheUnitIsPostedOrNot) {
         posted = one_more->load();
         return done;
     };
-    const long total = once(kEnd);
+    const long total = once(whole_way);
     EXPECT_TRUE(posted);
     long latest_not = -1;
     long first_posted = total;
-    death_plan(total, rounds(100)).carry_out([&](long n) {
+    die_throughout(total, rounds(100), [&](long n) {
         const long done = once(n);
         if (posted) {
             first_posted = std::min(first_posted, done);
@@ -128,7 +116,7 @@ TEST_F(AfterAnyInstruction, OfAPostThatServesAWaiterTheUnitIsPostedOrNot) {
             latest_not = std::max(latest_not, done);
         }
         EXPECT_LE(latest_not, first_posted + 3) << "posted after fewer instructions, and not after more";
-        return done == n;
+        return done;
     });
     expect_whole(set);
 }

@@ -17,7 +17,6 @@ namespace shmsem::test {
 namespace {
 
 using marks = stepped_process::marks;
-constexpr long kEnd = 10'000'000;
 
 class KilledAfterAnyInstruction : public LedProcesses, public ::testing::WithParamInterface<operation> {
    protected:
@@ -116,7 +115,7 @@ class performance {
 };
 
 TEST_P(KilledAfterAnyInstruction, LosesNothing) {
-    watchdog guard{std::chrono::seconds{3 * 3600}};
+    watchdog guard{all_day};
     const operation& what = GetParam();
     path way;
     const auto once = [&](long most) {
@@ -127,9 +126,7 @@ TEST_P(KilledAfterAnyInstruction, LosesNothing) {
         expect_unharmed(*set, what.check);
         return done;
     };
-    const long total = once(kEnd);
-    ASSERT_LT(total, kEnd);
-    death_plan(total, rounds(40)).carry_out([&](long n) { return once(n) == n; });
+    die_throughout(once(whole_way), rounds(40), once);
     expect_whole(*set);
 }
 

@@ -26,11 +26,7 @@ std::string no_refusing() {
 #endif
 }
 
-refused_process::refused_process(const std::function<void(const stepped_process::marks&)>& body) {
-    process_ = fork_child([&] { body(stepped_process::marks{}); });
-    int status = 0;
-    EXPECT_EQ(::waitpid(process_.pid(), &status, __WALL), process_.pid());
-    EXPECT_TRUE(WIFSTOPPED(status)) << "ended before it came to the code in question";
+refused_process::refused_process(const std::function<void(const stepped_process::marks&)>& body) : process_(body) {
     EXPECT_EQ(::ptrace(PTRACE_SETOPTIONS, process_.pid(), nullptr, PTRACE_O_TRACESYSGOOD), 0);
 }
 
@@ -102,11 +98,6 @@ std::vector<system_call> refused_process::run_watched() {
     while (to_next_stop()) {
     }
     return all;
-}
-
-int refused_process::wait_exit() {
-    ::ptrace(PTRACE_DETACH, process_.pid(), nullptr, nullptr);
-    return process_.wait_exit();
 }
 
 std::vector<int> plausible_errors(const system_call& of) {

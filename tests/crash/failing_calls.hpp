@@ -27,13 +27,13 @@ class refused_process {
     /// The same, but the nth call, counted from 0, gives `error`. @return false if it was another call this time
     bool run_refusing(std::size_t nth, const system_call& expected, int error);
     /// From its second mark to its end.
-    int wait_exit();
+    int wait_exit() { return process_.wait_exit(); }
 
    private:
     bool next_call(system_call& made);
     bool to_next_stop();
 
-    child process_;
+    stepped_process process_;
 };
 
 /// What that call may say according to its manual, of what a process has to live with.

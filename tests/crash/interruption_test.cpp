@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crash/actors.hpp"
+#include "support/seed.hpp"
 
 // A signal comes each millisecond, and its handler does not ask for calls to be restarted.
 
@@ -60,9 +61,7 @@ void work(const scene& set, std::uint64_t seed) {
 TEST(Interruptions, AThousandASecondEndNoCallBeforeItsTime) {
     watchdog guard{280s};
     const scene set(unexpiring(2));
-    std::uint64_t seed = std::random_device{}();
-    if (const char* given = std::getenv("SHMSEM_SEED")) seed = std::strtoull(given, nullptr, 0);
-    std::printf("repeat with SHMSEM_SEED=%llu\n", static_cast<unsigned long long>(seed));
+    const std::uint64_t seed = seed_of_this_run();
     std::vector<child> all;
     for (std::uint64_t i = 0; i < 5; ++i) all.push_back(fork_child([&set, seed, i] { work(set, seed + i); }));
     for (auto& one : all) EXPECT_EQ(one.wait_exit(), 0);

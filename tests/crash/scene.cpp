@@ -140,4 +140,12 @@ void expect_unharmed(const scene& after, const std::function<void(segment&)>& al
     });
 }
 
+void expect_usable(segment& home) {
+    auto permits = home.semaphore("p", unexpiring(2));
+    auto all = permits.try_acquire_for(liveness_bound, {.permits = 2});
+    ASSERT_TRUE(all);
+    EXPECT_TRUE(all->release());
+    EXPECT_TRUE(invariants_hold(home));
+}
+
 }  // namespace shmsem::test

@@ -51,6 +51,8 @@ void expect_whole(const scene& after);
 /// The same but for the queue's room, of which raw eyes see that nothing is missing: quick enough to follow each of thousands of
 /// deaths. @param also what else the survivor is to look at
 void expect_unharmed(const scene& after, const std::function<void(segment&)>& also = {});
+/// A segment that was perhaps only just made, by several at once: a semaphore made in it works.
+void expect_usable(segment& home);
 /// No entry in the process table of a process that has died, or will have none soon.
 void expect_only_the_living(segment& home);
 

@@ -20,6 +20,7 @@
 
 #include "support/build_kind.hpp"
 #include "support/eventually.hpp"
+#include "support/seed.hpp"
 #include "support/shared.hpp"
 
 namespace shmsem::test {
@@ -201,6 +202,11 @@ void stepped_process::expect_killed() {
     EXPECT_EQ(process_.wait_signal(), SIGKILL);
 }
 
+int stepped_process::wait_exit() {
+    ::ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);
+    return process_.wait_exit();
+}
+
 pid_t background_thread_of(pid_t process) {
     for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
         std::ifstream file(task.path() / "comm");
@@ -212,12 +218,7 @@ pid_t background_thread_of(pid_t process) {
 }
 
 std::mt19937_64& random_numbers() {
-    static std::mt19937_64 numbers = [] {
-        const char* given = std::getenv("SHMSEM_SEED");
-        const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 0) : std::random_device{}();
-        std::printf("repeat with SHMSEM_SEED=%llu\n", static_cast<unsigned long long>(seed));
-        return std::mt19937_64(seed);
-    }();
+    static std::mt19937_64 numbers(seed_of_this_run());
     return numbers;
 }
 
@@ -227,17 +228,19 @@ long deaths_asked_for(long usual, long all) {
     return std::string_view(given) == "all" ? all : std::strtol(given, nullptr, 10);
 }
 
-void death_plan::carry_out(const std::function<bool(long n)>& kill_after) {
-    const bool all = deaths_ > total_;
-    const long tries = all ? total_ + 1 : deaths_;
-    std::uniform_int_distribution<long> anywhere(0, total_);
+void die_throughout(long total, long usual_deaths, const std::function<long(long n)>& kill_after) {
+    ASSERT_LT(total, whole_way);
+    const long deaths = deaths_asked_for(usual_deaths, total + 1);
+    const bool all = deaths > total;
+    const long tries = all ? total + 1 : deaths;
+    std::uniform_int_distribution<long> anywhere(0, total);
     long killed = 0;
     for (long i = 0; i < tries && !::testing::Test::HasFailure(); ++i) {
         const long n = all ? i : anywhere(random_numbers());
-        if (kill_after(n)) ++killed;
+        if (kill_after(n) == n) ++killed;
         if (::testing::Test::HasFailure()) std::printf("failed when killed after %ld instructions\n", n);
     }
-    std::printf("%ld instructions, killed after %s: %ld deaths before the end, %s\n", total_, all ? "each" : "some of them",
+    std::printf("%ld instructions, killed after %s: %ld deaths before the end, %s\n", total, all ? "each" : "some of them",
                 killed, ::testing::Test::HasFailure() ? "FAILED" : "0 violations");
 }
 

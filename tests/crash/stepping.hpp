@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -93,6 +94,8 @@ class stepped_process : public stepped_thread {
     void without_its_background_thread();
     void send_kill() const { process_.send(SIGKILL); }
     void expect_killed();
+    /// Lets it run from where it is stopped to its end. @return its exit status
+    int wait_exit();
 
    private:
     child process_;
@@ -102,23 +105,19 @@ class stepped_process : public stepped_thread {
 /// The library's background thread of a process that has used it; 0 if there is none.
 [[nodiscard]] pid_t background_thread_of(pid_t process);
 
-/// Random numbers of this run: printed, and repeated by SHMSEM_SEED.
+/// Random numbers of this run: see support/seed.hpp.
 [[nodiscard]] std::mt19937_64& random_numbers();
 
 /// SHMSEM_DEATHS, a number or "all"; `usual` without it.
 [[nodiscard]] long deaths_asked_for(long usual, long all);
 
-/// After how many instructions to kill: after each of them if all deaths are asked for, else after some at random.
-class death_plan {
-   public:
-    death_plan(long total, long usual_deaths) : total_(total), deaths_(deaths_asked_for(usual_deaths, total + 1)) {}
-    /// Calls `kill_after(n)` for n in 0..total until a check fails, then says after how many instructions.
-    /// @param kill_after returns true when the victim was killed before its end
-    void carry_out(const std::function<bool(long n)>& kill_after);
+/// More instructions than any operation has, and a time in which all of them can be tried.
+inline constexpr long whole_way = 10'000'000;
+inline constexpr std::chrono::hours all_day{24};
 
-   private:
-    long total_;
-    long deaths_;
-};
+/// Calls `kill_after(n)` for n in 0..total, for each of them if all deaths are asked for, else for some at random; until a check
+/// fails, and then says for which.
+/// @param kill_after returns how many instructions were executed: fewer when it went another way this time
+void die_throughout(long total, long usual_deaths, const std::function<long(long n)>& kill_after);
 
 }  // namespace shmsem::test

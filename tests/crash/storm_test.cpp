@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "crash/actors.hpp"
 #include "os/testing.hpp"
+#include "support/seed.hpp"
 
 // Many processes that acquire, release, wait, give up and die at random places, and are replaced. While it rages no two of
 // them have the same seat; when it is over no permit is missing. SHMSEM_SEED repeats the choices, if not the timing.
@@ -204,10 +204,7 @@ class Storm : public ::testing::TestWithParam<weather> {
 
 TEST_P(Storm, LosesNoPermitAndSeatsNoTwoOnTheSameSeat) {
     watchdog guard{280s};
-    std::uint64_t seed = std::random_device{}();
-    if (const char* given = std::getenv("SHMSEM_SEED")) seed = std::strtoull(given, nullptr, 0);
-    std::printf("seed: SHMSEM_SEED=%llu\n", static_cast<unsigned long long>(seed));
-    random_.seed(seed);
+    random_.seed(seed_of_this_run());
     const int deaths = rage();
     std::printf("%d deaths, %llu leases\n", deaths, static_cast<unsigned long long>(table->leases.load()));
     expect_whole(set);

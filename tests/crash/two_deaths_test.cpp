@@ -49,7 +49,7 @@ const operation& any_operation() {
 }
 
 TEST_F(TwoDeaths, AtOnceInTheMiddleOfAnyTwoCallsLoseNothing) {
-    watchdog guard{std::chrono::seconds{3 * 3600}};
+    watchdog guard{all_day};
     const long pairs = deaths_asked_for(rounds(60), 5000);
     long in_the_middle = 0;
     for (long i = 0; i < pairs && !HasFailure(); ++i) {

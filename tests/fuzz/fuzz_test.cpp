@@ -1,11 +1,10 @@
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
-#include <random>
 #include <string>
 
 #include "fuzz/choices.hpp"
 #include "fuzz/image.hpp"
+#include "support/seed.hpp"
 #include "support/shmsem_test.hpp"
 
 // I8: whatever the bytes of a segment are, before a process opens it and while it is attached, every call answers: with a value or
@@ -32,11 +31,6 @@
 namespace shmsem::test {
 namespace {
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-    const char* given = std::getenv(name);
-    return given != nullptr ? std::strtoull(given, nullptr, 0) : otherwise;
-}
-
 constexpr std::uint64_t images_in_a_process = 200;
 constexpr std::uint64_t usual_images = thread_sanitizer ? 550 : 5500;  // of each test, so tools/check runs 22,000
 
@@ -51,10 +45,8 @@ class Damaged : public ::testing::TestWithParam<share> {};
 TEST_P(Damaged, ASegmentGetsAnAnswerFromEveryCallAndHarmsNobody) {
     watchdog guard{std::chrono::hours{12}};  // each call has one of its own: see warden.hpp
     const std::uint64_t count = from_environment("SHMSEM_IMAGES", GetParam().usual);
-    const std::uint64_t begin = from_environment("SHMSEM_SEED", std::random_device{}());
-    std::printf("images: %llu, seed: SHMSEM_SEED=%llu\n", static_cast<unsigned long long>(count),
-                static_cast<unsigned long long>(begin));
-    std::fflush(stdout);
+    std::printf("images: %llu\n", static_cast<unsigned long long>(count));
+    const std::uint64_t begin = seed_of_this_run();
     const std::vector<fuzz::picture> pictures = fuzz::take_pictures();
     shared<std::atomic<std::uint64_t>> at;
     for (std::uint64_t done = 0; done < count && !HasFailure(); done += images_in_a_process) {
