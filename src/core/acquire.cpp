@@ -1,11 +1,7 @@
 #include "core/acquire.hpp"
 
-#include <array>
-#include <optional>
-
 #include "core/fast_path.hpp"
-#include "core/keeper.hpp"
-#include "core/reaper.hpp"
+#include "core/waiting.hpp"
 
 namespace shmsem::core {
 
@@ -16,115 +12,7 @@ using layout::slot_word;
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr os::nanoseconds longest_sleep{60'000'000'000};  // a file that was cut short wakes nobody
 constexpr os::nanoseconds stopped_waiters_grace{50'000'000};  // after its deadline a waiter leaves by itself, if it runs
-
-// A waiter node of ours, from the segment's pool. Dying with it claimed, its owner's reaper frees it.
-class claimed_node {
-   public:
-    claimed_node(attachment& home, layout::process_index me) noexcept : home_(home) {
-        const std::uint32_t count = home.view().sizes().waiters;
-        static std::atomic<std::uint32_t> last{0};  // where to look first; any value is right
-        const std::uint32_t start = last.load(relaxed);
-        for (std::uint32_t k = 0; k < count; ++k) {
-            const std::uint32_t n = (start + k) % count;
-            layout::node& node = home.view().node(n);
-            std::uint64_t bits = node.word.load(relaxed);
-            const node_word seen = node_word::unpack(bits);
-            if (seen.state != node_state::free) continue;
-            const node_word mine{.state = node_state::claimed, .process = me, .seq = seen.seq + 1};
-            if (!node.word.compare_exchange_strong(bits, mine.pack(), std::memory_order_seq_cst)) continue;
-            index_ = n;
-            word_ = node_word::unpack(mine.pack());
-            last.store(n + 1, relaxed);
-            os::kill_point("wait.node_claimed");
-            return;
-        }
-    }
-    ~claimed_node() {
-        if (index_ == layout::none) return;
-        // In whichever of the states that are ours to end; if a lock owner has ended it already, it is another's now.
-        layout::word64& word = node().word;
-        for (const node_state s : {node_state::claimed, node_state::granted, node_state::refused}) {
-            std::uint64_t bits = word_.as(s).pack();
-            if (word.compare_exchange_strong(bits, word_.as(node_state::free).pack(), std::memory_order_seq_cst)) return;
-        }
-    }
-    claimed_node(const claimed_node&) = delete;
-    claimed_node& operator=(const claimed_node&) = delete;
-
-    [[nodiscard]] bool found() const noexcept { return index_ != layout::none; }
-    [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
-    [[nodiscard]] node_word word() const noexcept { return word_; }
-    [[nodiscard]] layout::node& node() const noexcept { return home_.view().node(index_); }
-    /// What has become of it; nothing when the word is not one of ours any more.
-    [[nodiscard]] std::optional<node_state> state() const noexcept {
-        const node_word now = node_word::unpack(node().word.load(std::memory_order_seq_cst));
-        if (now.process != word_.process || now.seq != word_.seq) return std::nullopt;
-        return now.state;
-    }
-    /// Leaves the queue without the lock. @return false when a grant or a refusal came first
-    bool abandon() noexcept {
-        std::uint64_t bits = word_.as(node_state::waiting).pack();
-        return node().word.compare_exchange_strong(bits, word_.as(node_state::abandoned).pack(), std::memory_order_seq_cst);
-    }
-
-   private:
-    attachment& home_;
-    std::uint32_t index_ = layout::none;
-    node_word word_;
-};
-
-// While it lives, the background thread of this process looks after the semaphores that its threads wait for.
-class waiting_mark {
-   public:
-    /// @param by  when something that it waits for may expire
-    waiting_mark(attachment& home, os::instant by) noexcept : page_(home.member().page()) {
-        page_.waiting.fetch_add(1, std::memory_order_seq_cst);
-        page_.waits_begun.fetch_add(1, std::memory_order_seq_cst);
-        ask_keeper_to_watch(home, by);
-    }
-    ~waiting_mark() { page_.waiting.fetch_sub(1, std::memory_order_seq_cst); }
-    waiting_mark(const waiting_mark&) = delete;
-    waiting_mark& operator=(const waiting_mark&) = delete;
-
-   private:
-    robust::member_page& page_;
-};
-
-node_state sleep_until_served(claimed_node& mine, const wait_request& request, wait_result& left) noexcept {
-    layout::word32& signal = mine.node().signal;
-    // A stop has a word of its own, in memory that nobody else can overwrite. Where the kernel cannot wait for two words, the
-    // waiter sleeps on the first alone.
-    os::futex_word stopped_here{0};
-    const auto wake = [&signal, &stopped_here] {
-        stopped_here.store(1, std::memory_order_seq_cst);
-        os::futex_wake(stopped_here, 1);
-        signal.fetch_add(1, std::memory_order_seq_cst);
-        os::futex_wake(signal, 1);
-    };
-    std::optional<std::stop_callback<decltype(wake)>> on_stop;
-    if (request.stop.stop_possible()) on_stop.emplace(request.stop, wake);
-    for (;;) {
-        // Before the state: a grant after this load changes the signal, and the sleep ends at once.
-        const std::uint32_t seen = signal.load(std::memory_order_seq_cst);
-        const node_state state = mine.state().value_or(node_state::free);
-        if (state != node_state::waiting) return state;
-        const bool stopped = request.stop.stop_requested();
-        const os::instant now = os::now();
-        if (stopped || now >= request.until) {
-            if (!mine.abandon()) continue;
-            left = stopped ? wait_result::cancelled : wait_result::timed_out;
-            os::kill_point("wait.abandoned");
-            return node_state::abandoned;
-        }
-        os::kill_point("wait.before_sleep");
-        const os::instant look_again = std::min(request.until, os::after(now, longest_sleep));
-        const std::array<os::waited_word, 2> words{{{&signal, seen}, {&stopped_here, 0}}};
-        if (on_stop && os::futex_wait_any(words, look_again) != os::wait_any_result::unsupported) continue;
-        os::futex_wait(signal, seen, on_stop ? std::min(look_again, os::after(now, os::one_word_sleep)) : look_again);
-    }
-}
 
 // Granted slots become held ones. @return false when any was lost before it could be taken over: then none is kept
 bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_request& request, std::uint64_t identity,
@@ -203,6 +91,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     const os::instant enqueued = os::now();
     layout::node& node = mine.node();
     node.semaphore.store(index, relaxed);
+    node.processor.store(layout::none, relaxed);
     node.permits.store(request.permits, relaxed);
     node.ttl_ticks.store(request.what.ttl_ticks, relaxed);
     node.tenant.store(request.what.tenant, relaxed);
@@ -237,20 +126,8 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         return wait_result::failed;
     }
     wait_result left = wait_result::failed;
-    node_state end = node_state::waiting;
-    if (const auto now = mine.state(); !now || *now != node_state::waiting) {
-        end = now.value_or(node_state::free);  // served at once
-    } else {
-        os::instant by = os::never;
-        if (info.kind == kind::leased) {
-            const swept found = sweep(home, index, identity);
-            // A lease that begins later lives for the shortest ttl at least.
-            const std::uint32_t shortest = block.shortest_ttl.load(relaxed);
-            by = shortest == 0 ? found.next : std::min(found.next, os::after(os::now(), layout::duration_of(shortest)));
-        }
-        const waiting_mark mark(home, by);
-        end = sleep_until_served(mine, request, left);
-    }
+    node_state end = mine.state().value_or(node_state::free);
+    if (end == node_state::waiting) end = wait_until_served(info, identity, mine, request, left);
     // Taken out by others, because we were stopped for long after our deadline: as good as timed out.
     if ((end == node_state::free || end == node_state::abandoned) && left == wait_result::failed &&
         os::now() >= request.until) {
@@ -278,7 +155,9 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         look_at_gate(info, identity);
         return wait_result::timed_out;
     }
-    add_to_histogram(block.wait, os::now() - enqueued, 1);
+    const os::instant now = os::now();
+    block.last_taken_ns.store(static_cast<std::uint64_t>(now.time_since_epoch().count()), relaxed);
+    add_to_histogram(block.wait, now - enqueued, 1);
     os::kill_point("wait.taken");
     return wait_result::granted;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/keeper.hpp"
+#include "core/waiter_signal.hpp"
 #include "os/fork_page.hpp"
 
 namespace shmsem::core {
@@ -219,8 +220,7 @@ void attachment::wake_our_waiters() noexcept {
     for (std::uint32_t n = 0; n < view().sizes().waiters; ++n) {
         layout::node& node = view().node(n);
         if (layout::node_word::unpack(node.word.load()).process != robust::index_in(mine)) continue;
-        node.signal.fetch_add(1);
-        os::futex_wake(node.signal, 1);
+        ring_again(node);
     }
 }
 

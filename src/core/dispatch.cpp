@@ -1,6 +1,7 @@
 #include "core/wait_queue.hpp"
 
 #include "os/testing.hpp"
+#include <cstdlib>
 
 // Granting. Only under the semaphore's lock, only here.
 
@@ -16,7 +17,6 @@ using layout::transit;
 
 namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
-constexpr os::nanoseconds barging_limit{1'000'000};
 }  // namespace
 
 void wait_queue::dispatch() noexcept {
@@ -56,10 +56,22 @@ void wait_queue::serve_all() noexcept {
         }
         const node_word word = node_word::unpack(view_.node(n).word.load());
         if (!take_out_front(n, word)) {
+            if (looks_for_itself(n)) return;
             const bool served = info_.kind == kind::leased ? serve_leased(n, word) : serve_ownerless(n, word);
             if (!served) return;
         }
     }
+}
+
+// Throughput order: a permit that were handed to a sleeper would be idle until it runs. While newcomers may enter the first is only
+// woken, when there is something for it, and calls dispatch_for() when it sees it open. Should it not: see barging_limit.
+bool wait_queue::looks_for_itself(std::uint32_t n) noexcept {
+    if (info_.order != order::throughput || n == own_ || (block_.gate.load(relaxed) & layout::gate::strict) != 0) return false;
+    const std::uint32_t wanted = view_.node(n).permits.load(relaxed);
+    if (open_slots(wanted) < wanted) return true;
+    block_.gate.fetch_or(layout::gate::roused, std::memory_order_seq_cst);
+    next_ = n;
+    return true;
 }
 
 // Those who left while somebody else had the lock, wherever they stood.
@@ -173,7 +185,8 @@ bool wait_queue::install(std::uint32_t s, std::uint32_t n, layout::process_index
 
 bool wait_queue::mark_granted(std::uint32_t n, node_word waiting) noexcept {
     layout::node& node = view_.node(n);
-    node.granted_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
+    const auto now = static_cast<std::uint64_t>(os::now().time_since_epoch().count());
+    node.granted_ns.store(now, relaxed);
     std::uint64_t bits = waiting.pack();
     // release: the waiter's acquire load of "granted" sees first_slot and granted_ns.
     if (!node.word.compare_exchange_strong(bits, waiting.as(node_state::granted).pack())) return false;
@@ -184,8 +197,32 @@ bool wait_queue::mark_granted(std::uint32_t n, node_word waiting) noexcept {
     block_.granted.fetch_add(1, relaxed);
     unlink(n);
     remember_to_wake(n);
+    note_front_wait(node, now);
     os::kill_point("grant.unlinked");
     return true;
+}
+
+// Hand-offs that follow each other faster than a sleeper wakes: then whoever is first now is woken already, and spins for its turn while
+// the one before it works.
+void wait_queue::note_front_wait(const layout::node& served, std::uint64_t now_ns) noexcept {
+    const std::uint64_t first_since = std::max(served.enqueued_ns.load(relaxed), block_.last_taken_ns.load(relaxed));
+    constexpr std::uint64_t long_enough = 50 * worth_spinning_ns;
+    const std::uint64_t sample = now_ns > first_since ? std::min(now_ns - first_since, long_enough) : 0;
+    const std::uint64_t usual = (3 * block_.front_wait_ns.load(relaxed) + sample) / 4;
+    block_.front_wait_ns.store(static_cast<std::uint32_t>(usual), relaxed);
+    next_ = none;
+    if (usual > worth_spinning_ns) return;
+    static std::uint32_t ahead = getenv("AHEAD") ? atoi(getenv("AHEAD")) : 3;
+    const std::uint32_t here = served.processor.load(relaxed);
+    std::uint32_t n = block_.head.load(relaxed);
+    for (std::uint32_t i = 0; i < ahead && view_.has_node(n); ++i) {
+        const std::uint32_t there = view_.node(n).processor.load(relaxed);
+        if (there != here && there != none) {
+            next_ = n;
+            return;
+        }
+        n = view_.node(n).next.load(relaxed);
+    }
 }
 
 // Opens every slot that is granted to the node of that process, all of which this lock or a dead owner of it put there.

@@ -12,6 +12,7 @@
 #include "core/leases.hpp"
 #include "core/reaper.hpp"
 #include "core/wait_queue.hpp"
+#include "core/waiter_signal.hpp"
 #include "os/testing.hpp"
 
 namespace shmsem::core {
@@ -212,8 +213,7 @@ void keeper::wake_our_served() noexcept {
         layout::node& node = home_.view().node(n);
         const node_word w = node_word::unpack(node.word.load(std::memory_order_acquire));
         if (w.process != me || (w.state != node_state::granted && w.state != node_state::refused)) continue;
-        node.signal.fetch_add(1);
-        os::futex_wake(node.signal, 1);
+        ring_again(node);
     }
 }
 

@@ -1,4 +1,5 @@
 #include "core/wait_queue.hpp"
+#include "core/waiter_signal.hpp"
 
 #include "os/testing.hpp"
 
@@ -34,8 +35,7 @@ void wait_queue::wake_all_served() noexcept {
         layout::node& node = view_.node(n);
         const auto state = node_word::unpack(node.word.load()).state;
         if ((state == node_state::granted || state == node_state::refused) && node.semaphore.load(relaxed) == index_) {
-            node.signal.fetch_add(1);
-            os::futex_wake(node.signal, 1);
+            ring_again(node);
         }
     }
 }

@@ -1,5 +1,6 @@
 #include "core/wait_queue.hpp"
 
+#include "core/waiter_signal.hpp"
 #include "os/testing.hpp"
 
 namespace shmsem::core {
@@ -70,6 +71,7 @@ bool wait_queue::unlink(std::uint32_t n) noexcept {
     before->store(next, relaxed);
     behind->store(prev, relaxed);
     block_.gate.fetch_sub(1, std::memory_order_seq_cst);
+    if (info_.order == order::throughput) block_.gate.fetch_and(~layout::gate::roused, std::memory_order_seq_cst);
     return true;
 }
 
@@ -176,8 +178,7 @@ void wait_queue::purge(layout::process_index p, layout::entry_word dying) noexce
 void wait_queue::remember_to_wake(std::uint32_t n) noexcept {
     if (n == own_) return;
     if (granted_count_ == granted_.size()) {
-        view_.node(n).signal.fetch_add(1);
-        os::futex_wake(view_.node(n).signal, 1);
+        ring(view_.node(n));
         return;
     }
     granted_[granted_count_++] = n;
@@ -187,11 +188,10 @@ void wait_queue::wake_granted() noexcept {
     os::kill_point("grant.before_wake");
     for (std::uint32_t i = 0; i < granted_count_; ++i) {
         // The waiter may be gone and the node another's by now: then this is one needless wake-up.
-        layout::word32& signal = view_.node(granted_[i]).signal;
-        signal.fetch_add(1);
-        os::futex_wake(signal, 1);
+        ring(view_.node(granted_[i]));
     }
     granted_count_ = 0;
+    if (view_.has_node(next_) && next_ != own_) ring(view_.node(next_));
 }
 
 // A releaser R and the lock's owner O: R raises the flag, then tries the lock; O frees the lock, then looks at the flag. All four

@@ -32,6 +32,11 @@ class wait_queue {
 
     /// Serves the queue as far as there are permits.
     void dispatch() noexcept;
+    /// The same, where the caller is a waiter of this queue.
+    void dispatch_for(std::uint32_t node) noexcept {
+        own_ = node;
+        dispatch();
+    }
     /// After a death inside the lock: completes or undoes what the dead process had begun, and derives everything anew.
     void recover() noexcept;
     /// Sets the number of permits and makes the slots conform.
@@ -53,6 +58,7 @@ class wait_queue {
    private:
     void serve_all() noexcept;
     void hurry_if_first_waits_long() noexcept;
+    [[nodiscard]] bool looks_for_itself(std::uint32_t node) noexcept;
     void take_out_abandoned() noexcept;
     bool take_out_front(std::uint32_t node, layout::node_word word) noexcept;
     bool serve_leased(std::uint32_t node, layout::node_word word) noexcept;
@@ -66,6 +72,7 @@ class wait_queue {
     bool unlink(std::uint32_t node) noexcept;
     std::uint32_t merge(std::uint32_t a, std::uint32_t b) noexcept;
     void remember_to_wake(std::uint32_t node) noexcept;
+    void note_front_wait(const layout::node& served, std::uint64_t now_ns) noexcept;
     [[nodiscard]] bool queued_here(std::uint32_t node) const noexcept;
 
     attachment& home_;
@@ -77,7 +84,13 @@ class wait_queue {
     std::uint32_t own_ = layout::none;  // the node of the thread that runs this: it need not be woken
     std::array<std::uint32_t, 8> granted_{};
     std::uint32_t granted_count_ = 0;
+    std::uint32_t next_ = layout::none;  // who is first now, if it is worth to have it awake
 };
+
+/// Below that a waiter who is first had better stay awake: to sleep and be woken takes longer.
+inline constexpr std::uint32_t worth_spinning_ns = 20'000;
+/// With order::throughput newcomers may take what comes free, until the first waiter has waited for so long.
+inline constexpr os::nanoseconds barging_limit{1'000'000};
 
 /// As a deadline for the lock: only if it is free.
 inline constexpr os::instant at_once = os::instant::min();

@@ -16,7 +16,7 @@
 
 namespace shmsem::layout {
 
-inline constexpr std::uint32_t layout_version = 1;
+inline constexpr std::uint32_t layout_version = 2;
 inline constexpr std::uint64_t segment_magic = 0x31'6d'65'73'6d'68'73'7fULL;  // "\x7fshmsem1"
 inline constexpr std::uint64_t ready_mark = 0x79'64'61'65'72ULL;              // "ready"
 inline constexpr std::uint32_t none = 0xffff'ffffU;                           // no node, no slot
@@ -144,14 +144,17 @@ struct alignas(64) semaphore_block {
     word32 tail;
     word64 queued;  // totals
     word64 granted;
-    word64 inversions;
-    word64 recoveries;
+    word64 last_taken_ns;  // when a waiter last went on with what it was granted
+    word32 front_wait_ns;  // how long a waiter who is first and awake has lately had to wait
+    word32 reserved2;
     // line 4: totals, counted by whoever does it
     word64 expired;
     word64 reaped;
     word64 timed_out;
     word64 cancelled;
-    std::uint64_t reserved2[4];
+    word64 inversions;
+    word64 recoveries;
+    std::uint64_t reserved3[2];
     // lines 5 to 7
     stored_histogram wait;
     stored_histogram hold;
@@ -192,7 +195,9 @@ struct alignas(64) node {
     word32 generation;  // of the semaphore
     text<24> label;
     word64 until_ns;  // after that it may be taken for abandoned: its waiter is stopped
-    std::uint64_t reserved[3];
+    word32 processor;  // where the waiter would run if it were woken early, or none: it would not spin
+    word32 reserved0;
+    std::uint64_t reserved[2];
 };
 static_assert(sizeof(node) == 128 && offsetof(node, first_slot) == 64);
 

@@ -156,6 +156,7 @@ static_assert(lock_word::unpack(lock_word{5, 4096, 3, true}.pack()) == lock_word
 namespace gate {
 inline constexpr std::uint64_t dispatch_wanted = 1ULL << 63;  // something was opened or abandoned while the lock was taken
 inline constexpr std::uint64_t strict = 1ULL << 62;           // throughput order: newcomers must queue
+inline constexpr std::uint64_t roused = 1ULL << 61;           // throughput order: the first has been woken to look for itself
 inline constexpr std::uint64_t count_mask = 0xffff'ffffULL;
 }  // namespace gate
 
