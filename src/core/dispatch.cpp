@@ -1,7 +1,6 @@
 #include "core/wait_queue.hpp"
 
 #include "os/testing.hpp"
-#include <cstdlib>
 
 // Granting. Only under the semaphore's lock, only here.
 
@@ -17,6 +16,7 @@ using layout::transit;
 
 namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr std::uint32_t looked_ahead = 3;  // in the queue, for one that may be woken before its turn
 }  // namespace
 
 void wait_queue::dispatch() noexcept {
@@ -212,10 +212,9 @@ void wait_queue::note_front_wait(const layout::node& served, std::uint64_t now_n
     block_.front_wait_ns.store(static_cast<std::uint32_t>(usual), relaxed);
     next_ = none;
     if (usual > worth_spinning_ns) return;
-    static std::uint32_t ahead = getenv("AHEAD") ? atoi(getenv("AHEAD")) : 3;
     const std::uint32_t here = served.processor.load(relaxed);
     std::uint32_t n = block_.head.load(relaxed);
-    for (std::uint32_t i = 0; i < ahead && view_.has_node(n); ++i) {
+    for (std::uint32_t i = 0; i < looked_ahead && view_.has_node(n); ++i) {
         const std::uint32_t there = view_.node(n).processor.load(relaxed);
         if (there != here && there != none) {
             next_ = n;

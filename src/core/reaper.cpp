@@ -123,6 +123,14 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexc
     return result;
 }
 
+bool take_from_dead(attachment& home, std::uint32_t index, layout::process_index p) noexcept {
+    const entry_word dying = home.member().mark_if_dead(p);
+    if (dying.state != entry_state::dying) return false;
+    const std::uint32_t opened = open_slots_of(home, index, p, dying);
+    home.view().semaphore(index).reaped.fetch_add(opened, relaxed);
+    return opened > 0;
+}
+
 std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity, os::instant until) noexcept {
     const entry_word dying = home.member().mark_if_dead(p);
     if (dying.state != entry_state::dying) return 0;
@@ -150,7 +158,7 @@ taken_back take_back_all(attachment& home, layout::process_index p, entry_word e
             return opened > 0;
         };
         // The slots first: that needs no lock, so a stopped lock owner cannot keep a dead holder's permits from being free.
-        (void)open_slots();
+        if (open_slots()) request_dispatch(home, index, identity);  // whoever waits need not wait for the rest
         const bool locked = under_lock(home, index, identity, until, [&](wait_queue& queue) {
             queue.purge(p, entry);
             queue.reset_hints();

@@ -18,6 +18,11 @@ struct swept {
 /// has taken anything back, whoever waits is served.
 swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
 
+/// For a waiter, who heard of a death: opens what a dead process held of this semaphore, and no more. The rest is left to those who
+/// reap it as a whole: the kernel woke one of them too.
+/// @return whether anything was opened; then dispatch() is due
+bool take_from_dead(attachment& home, std::uint32_t index, layout::process_index p) noexcept;
+
 /// Takes back all that a dead process held or waited for, serves those who wait, and frees its entry. Idempotent; several may
 /// do it at once. @param until  for locks whose owners may be stopped; then the entry stays dying, for a later try
 /// @return how many permits were taken back

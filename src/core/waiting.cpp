@@ -1,22 +1,31 @@
 #include "core/waiting.hpp"
 
-#include <array>
-#include <cstdlib>
 #include <sched.h>
+
+#include <array>
+#include <bit>
 
 #include "core/fast_path.hpp"
 #include "core/keeper.hpp"
 #include "core/reaper.hpp"
 #include "core/waiter_signal.hpp"
+#include "os/testing.hpp"
 
 namespace shmsem::core {
 
 using layout::node_state;
+using layout::slot_word;
 
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr os::nanoseconds longest_sleep{60'000'000'000};  // a file that was cut short wakes nobody
+constexpr os::nanoseconds spin_length{30'000};            // about what it takes to sleep and to be woken
+// Whoever expects to be served soon watches nobody at first. Longer than the time between two ticks of the kernel's clock: a timer
+// that comes before those would cost as much again as the sleep.
+constexpr os::nanoseconds short_sleep{10'000'000};
+constexpr std::uint32_t seats_watched = 64;               // a waiter looks at so many holders at most
+constexpr std::size_t holders_watched = 16;
 
 // While it lives, the background thread of this process looks after the semaphores that its threads wait for.
 class waiting_mark {
@@ -35,21 +44,16 @@ class waiting_mark {
     robust::member_page& page_;
 };
 
-// Whether spinning has paid for this thread: each time in vain doubles how many times it sleeps at once.
+// Whether spinning has paid for this thread: each time in vain doubles how many waits it sleeps at once.
 class spin_luck {
    public:
     [[nodiscard]] bool try_it() noexcept {
-        if (!getenv("NOLUCK") && sleep_instead_ > 0) {
-            --sleep_instead_;
-            return false;
-        }
-        return true;
+        if (sleep_instead_ == 0) return true;
+        --sleep_instead_;
+        return false;
     }
     void won() noexcept { penalty_ /= 2; }
-    void lost() noexcept {
-        penalty_ = std::min(2 * penalty_ + 1, 255U);
-        sleep_instead_ = penalty_;
-    }
+    void lost() noexcept { sleep_instead_ = penalty_ = std::min(2 * penalty_ + 1, 255U); }
 
    private:
     unsigned penalty_ = 0;
@@ -57,102 +61,160 @@ class spin_luck {
 };
 thread_local constinit spin_luck the_luck [[gnu::tls_model("initial-exec")]];
 
-// Throughput order: whoever is first and awake takes what it sees open.
-void look_for_ourselves(const semaphore_info& info, std::uint64_t identity, claimed_node& mine) noexcept {
-    if (info.order != order::throughput) return;
-    for (std::uint32_t i = 0; i < info.range.hint_words(); ++i) {
-        for (std::uint64_t hint = info.hint_words[i].load(std::memory_order_seq_cst); hint != 0; hint &= hint - 1) {
+class wait {
+   public:
+    wait(const semaphore_info& info, std::uint64_t identity, claimed_node& mine, const wait_request& request) noexcept
+        : info_(info), home_(*info.home), identity_(identity), mine_(mine), request_(request) {}
+
+    node_state run(wait_result& left) noexcept;
+
+   private:
+    void spin() noexcept;
+    void take_what_is_open() noexcept;
+    [[nodiscard]] os::instant look_at_leases() noexcept;
+    std::span<os::waited_word> watch_holders(std::span<os::waited_word> room) noexcept;
+    void sleep(std::uint32_t seen, os::instant until, os::futex_word* stopped_here, bool for_long) noexcept;
+
+    const semaphore_info& info_;
+    attachment& home_;
+    std::uint64_t identity_;
+    claimed_node& mine_;
+    const wait_request& request_;
+};
+
+void wait::spin() noexcept {
+    mine_.node().signal.fetch_and(~waiter_asleep, std::memory_order_seq_cst);
+    const os::instant end = std::min(request_.until, os::after(os::now(), spin_length));
+    for (;;) {
+        for (int i = 0; i < 32; ++i) {
+            if (!mine_.waits()) return the_luck.won();
+            if (info_.order == order::throughput) take_what_is_open();
+            os::relax();
+        }
+        if (os::now() >= end || request_.stop.stop_requested()) return the_luck.lost();
+    }
+}
+
+// Only whoever is first gets anything by this: dispatch() serves in order.
+void wait::take_what_is_open() noexcept {
+    if (info_.block->head.load(relaxed) != mine_.index()) return;
+    for (std::uint32_t i = 0; i < info_.range.hint_words(); ++i) {
+        for (std::uint64_t hint = info_.hint_words[i].load(std::memory_order_seq_cst); hint != 0; hint &= hint - 1) {
             const std::uint32_t seat = i * 64 + static_cast<std::uint32_t>(std::countr_zero(hint));
-            if (seat >= info.range.capacity || !layout::is_open(info.slots[seat].word.load(std::memory_order_seq_cst))) continue;
-            (void)under_lock(*info.home, info.index, identity, at_once, [&](wait_queue& queue) { queue.dispatch_for(mine.index()); });
+            if (seat >= info_.range.capacity) return;
+            if (!layout::is_open(info_.slots[seat].word.load(std::memory_order_seq_cst))) continue;
+            const auto serve_me = [this](wait_queue& queue) { queue.dispatch_for(mine_.index()); };
+            (void)under_lock(home_, info_.index, identity_, at_once, serve_me);
             return;
         }
     }
 }
 
-void spin(const semaphore_info& info, std::uint64_t identity, claimed_node& mine, const wait_request& request) noexcept {
-    static int lazy = getenv("LAZY") ? atoi(getenv("LAZY")) : 32;
-    static int budget = getenv("BUDGET") ? atoi(getenv("BUDGET")) : 30000;
-    static int yafter = getenv("YIELD") ? atoi(getenv("YIELD")) : 1000000;
-    mine.node().signal.fetch_and(~waiter_asleep, std::memory_order_seq_cst);
-    const os::instant end = std::min(request.until, os::after(os::now(), os::nanoseconds{budget}));
-    for (int round=0;;++round) {
-        for (int i = 0; i < 32; ++i) {
-            if (!mine.waits()) return the_luck.won();
-            os::relax();
-            if (i % lazy == 0) look_for_ourselves(info, identity, mine);
-        }
-        if (os::now() >= end || request.stop.stop_requested()) return the_luck.lost();
-        if (round>yafter) sched_yield();
-    }
+// @return when the next lease can expire
+os::instant wait::look_at_leases() noexcept {
+    if (info_.kind != kind::leased) return os::never;
+    const swept found = sweep(home_, info_.index, identity_);
+    // A lease that begins later lives for the shortest ttl at least.
+    const std::uint32_t shortest = info_.block->shortest_ttl.load(relaxed);
+    return shortest == 0 ? found.next : std::min(found.next, os::after(os::now(), layout::duration_of(shortest)));
 }
 
-// What nobody watched before it came is looked at once. @return when the next lease can expire
-os::instant look_at_leases(const semaphore_info& info, std::uint64_t identity) noexcept {
-    if (info.kind != kind::leased) return os::never;
-    const swept found = sweep(*info.home, info.index, identity);
-    // A lease that begins later lives for the shortest ttl at least.
-    const std::uint32_t shortest = info.block->shortest_ttl.load(relaxed);
-    return shortest == 0 ? found.next : std::min(found.next, os::after(os::now(), layout::duration_of(shortest)));
+// What tells of the deaths of those who hold something now. Whoever is found dead already gives it back here and now.
+std::span<os::waited_word> wait::watch_holders(std::span<os::waited_word> room) noexcept {
+    std::size_t count = 0;
+    bool opened = false;
+    const std::uint32_t seats = info_.kind == kind::leased ? std::min(info_.range.capacity, seats_watched) : 0;
+    for (std::uint32_t seat = 0; seat < seats && count < room.size(); ++seat) {
+        const slot_word held = slot_word::unpack(info_.slots[seat].word.load(std::memory_order_acquire));
+        if (!held.owned() || held.process == robust::index_in(identity_)) continue;
+        const auto bell = home_.member().bell_of(held.process);
+        if (!bell) {
+            opened = take_from_dead(home_, info_.index, held.process) || opened;
+        } else if (std::ranges::none_of(room.first(count), [&](const auto& known) { return known.word == bell->word; })) {
+            room[count++] = *bell;
+        }
+    }
+    if (opened) request_dispatch(home_, info_.index, identity_);
+    return room.first(count);
+}
+
+// A stop has a word of its own, in memory that nobody else can overwrite. Where the kernel cannot wait for several words, the waiter
+// sleeps on its signal alone.
+void wait::sleep(std::uint32_t seen, os::instant until, os::futex_word* stopped_here, bool for_long) noexcept {
+    std::array<os::waited_word, 2 + holders_watched> words;
+    std::size_t count = 0;
+    words[count++] = {&mine_.node().signal, seen};
+    if (stopped_here != nullptr) words[count++] = {stopped_here, 0};
+    if (for_long) count += watch_holders(std::span(words).subspan(count, holders_watched)).size();
+    if (count > 1 && os::futex_wait_any(std::span(words).first(count), until) != os::wait_any_result::unsupported) return;
+    if (stopped_here != nullptr) until = std::min(until, os::after(os::now(), os::one_word_sleep));
+    os::futex_wait(mine_.node().signal, seen, until);
+}
+
+node_state wait::run(wait_result& left) noexcept {
+    layout::semaphore_block& block = *info_.block;
+    const bool barging = info_.order == order::throughput;
+    bool short_wait = block.front_wait_ns.load(relaxed) <= worth_spinning_ns;
+    const bool may_spin = short_wait && the_luck.try_it();
+    mine_.node().processor.store(may_spin ? static_cast<std::uint32_t>(::sched_getcpu()) : layout::none, relaxed);
+    if (may_spin && block.head.load(relaxed) == mine_.index()) {
+        spin();
+        short_wait = false;
+    }
+    if (const auto now = mine_.state(); now != node_state::waiting) return now.value_or(node_state::free);
+
+    const waiting_mark mark(home_, look_at_leases());
+    os::futex_word stopped_here{0};
+    const auto wake = [&] {
+        stopped_here.store(1, std::memory_order_seq_cst);
+        os::futex_wake(stopped_here, 1);
+        ring_again(mine_.node());
+    };
+    std::optional<std::stop_callback<decltype(wake)>> on_stop;
+    if (request_.stop.stop_possible()) on_stop.emplace(request_.stop, wake);
+
+    const os::instant soon = os::after(os::now(), barging ? barging_limit : short_sleep);
+    bool for_long = !barging && !short_wait;
+    for (bool woken = false;; woken = true) {
+        // Woken before its turn, it is about to come, or with order::throughput something was open.
+        if (woken && (may_spin || (barging && !for_long))) spin();
+        // Before the state: see waiter_signal.hpp. A ring after this changes the signal, and the sleep ends at once.
+        const std::uint32_t seen = mine_.node().signal.fetch_or(waiter_asleep, std::memory_order_seq_cst) | waiter_asleep;
+        if (barging) {
+            // A releaser that still sees the flag opened its slot before this, and this look finds it.
+            block.gate.fetch_and(~layout::gate::roused, std::memory_order_seq_cst);
+            take_what_is_open();
+        }
+        const node_state state = mine_.state().value_or(node_state::free);
+        if (state != node_state::waiting) return state;
+        const bool stopped = request_.stop.stop_requested();
+        const os::instant now = os::now();
+        if (stopped || now >= request_.until) {
+            if (!mine_.abandon()) continue;
+            left = stopped ? wait_result::cancelled : wait_result::timed_out;
+            os::kill_point("wait.abandoned");
+            return node_state::abandoned;
+        }
+        if (!for_long && now >= soon) {
+            for_long = true;
+            if (barging) {
+                block.gate.fetch_or(layout::gate::strict, std::memory_order_seq_cst);
+                os::kill_point("wait.gate_closed");
+                request_dispatch(home_, info_.index, identity_);
+                continue;
+            }
+        }
+        os::kill_point("wait.before_sleep");
+        const os::instant look_again = for_long ? os::after(now, longest_sleep) : soon;
+        sleep(seen, std::min(request_.until, look_again), on_stop ? &stopped_here : nullptr, for_long);
+    }
 }
 
 }  // namespace
 
 node_state wait_until_served(const semaphore_info& info, std::uint64_t identity, claimed_node& mine,
                              const wait_request& request, wait_result& left) noexcept {
-    const layout::semaphore_block& block = *info.block;
-    const bool may_spin = block.front_wait_ns.load(relaxed) <= worth_spinning_ns && the_luck.try_it();
-    mine.node().processor.store(may_spin ? static_cast<std::uint32_t>(::sched_getcpu()) : layout::none, relaxed);
-    if (may_spin && block.head.load(relaxed) == mine.index()) spin(info, identity, mine, request);
-    if (const auto now = mine.state(); now != node_state::waiting) return now.value_or(node_state::free);
-    const waiting_mark mark(*info.home, look_at_leases(info, identity));
-
-    layout::word32& signal = mine.node().signal;
-    // A stop has a word of its own, in memory that nobody else can overwrite. Where the kernel cannot wait for two words, the
-    // waiter sleeps on the first alone.
-    os::futex_word stopped_here{0};
-    const auto wake = [&mine, &stopped_here] {
-        stopped_here.store(1, std::memory_order_seq_cst);
-        os::futex_wake(stopped_here, 1);
-        ring_again(mine.node());
-    };
-    std::optional<std::stop_callback<decltype(wake)>> on_stop;
-    if (request.stop.stop_possible()) on_stop.emplace(request.stop, wake);
-    const bool barging = info.order == order::throughput;
-    const os::instant limit = os::after(os::now(), barging_limit);
-    bool hurried = !barging;
-    for (bool woken = false;; woken = true) {
-        if (woken && (may_spin || !hurried)) {
-            spin(info, identity, mine, request);
-        }
-        if (barging) {
-          info.block->gate.fetch_and(~layout::gate::roused, std::memory_order_seq_cst);
-          look_for_ourselves(info, identity, mine);
-        }
-        // Before the state: see waiter_signal.hpp. A ring after this changes the signal, and the sleep ends at once.
-        const std::uint32_t seen = signal.fetch_or(waiter_asleep, std::memory_order_seq_cst) | waiter_asleep;
-        const node_state state = mine.state().value_or(node_state::free);
-        if (state != node_state::waiting) return state;
-        const bool stopped = request.stop.stop_requested();
-        const os::instant now = os::now();
-        if (stopped || now >= request.until) {
-            if (!mine.abandon()) continue;
-            left = stopped ? wait_result::cancelled : wait_result::timed_out;
-            os::kill_point("wait.abandoned");
-            return node_state::abandoned;
-        }
-        if (!hurried && now >= limit) {
-            hurried = true;
-            info.block->gate.fetch_or(layout::gate::strict, std::memory_order_seq_cst);
-            request_dispatch(*info.home, info.index, identity);
-            continue;
-        }
-        os::kill_point("wait.before_sleep");
-        const os::instant look_again = std::min(request.until, hurried ? os::after(now, longest_sleep) : limit);
-        const std::array<os::waited_word, 2> words{{{&signal, seen}, {&stopped_here, 0}}};
-        if (on_stop && os::futex_wait_any(words, look_again) != os::wait_any_result::unsupported) continue;
-        os::futex_wait(signal, seen, on_stop ? std::min(look_again, os::after(now, os::one_word_sleep)) : look_again);
-    }
+    return wait(info, identity, mine, request).run(left);
 }
 
 }  // namespace shmsem::core

@@ -93,19 +93,20 @@ struct alignas(64) process_entry {
     word32 pid;
     word32 uid;
     word64 start_time;
-    std::uint64_t robust_node[2];  // the C library's list node of `life`: written by the owner alone, followed by nobody
+    std::uint64_t life_node[2];  // the C library's list node of `life`: written by the owner alone, followed by nobody
     std::array<word32, sections_per_process> sections;  // robust futexes: the id of a thread in a critical section
     word64 pid_namespace;
     word64 boot;
-    text<16> command;
-    word64 joined_ns;
+    word32 bell;  // held and marked like `life`: at a death the kernel wakes one sleeper of each, a background thread and a waiter
     word32 kernel_signed;  // 1: the life word is held; 0: the kernel refused, use pid and start time
-    word32 reserved0;
-    word64 reserved1;
+    text<16> command;
+    std::uint64_t bell_node[2];
+    word64 joined_ns;
 };
 static_assert(sizeof(process_entry) == 128 && offsetof(process_entry, life) == 8 &&
-              offsetof(process_entry, robust_node) == 32 && offsetof(process_entry, sections) == 48 &&
-              offsetof(process_entry, pid_namespace) == 64);
+              offsetof(process_entry, life_node) == 32 && offsetof(process_entry, sections) == 48 &&
+              offsetof(process_entry, pid_namespace) == 64 && offsetof(process_entry, bell) == 80 &&
+              offsetof(process_entry, bell_node) == 104);
 
 inline constexpr std::size_t stored_buckets = 24;
 using stored_histogram = std::array<word32, stored_buckets>;

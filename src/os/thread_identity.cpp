@@ -67,13 +67,17 @@ void thread_identity::refresh() noexcept {
     head_ = head;
 }
 
-bool thread_identity::enlist(futex_word& word) noexcept {
+bool thread_identity::enlist(futex_word& first, futex_word& second) noexcept {
     if (head_ == nullptr || head_->list.next != &head_->list) return false;
-    auto* node = reinterpret_cast<robust_list*>(reinterpret_cast<std::uintptr_t>(&word) -
-                                                static_cast<std::uintptr_t>(head_->futex_offset));
-    *const_cast<robust_list* volatile*>(&node->next) = &head_->list;
+    robust_list* next = &head_->list;
+    for (futex_word* word : {&second, &first}) {
+        auto* node = reinterpret_cast<robust_list*>(reinterpret_cast<std::uintptr_t>(word) -
+                                                    static_cast<std::uintptr_t>(head_->futex_offset));
+        *const_cast<robust_list* volatile*>(&node->next) = next;
+        next = node;
+    }
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    *const_cast<robust_list* volatile*>(&head_->list.next) = node;
+    *const_cast<robust_list* volatile*>(&head_->list.next) = next;
     std::atomic_signal_fence(std::memory_order_seq_cst);
     return true;
 }

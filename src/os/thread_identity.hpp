@@ -34,9 +34,9 @@ class thread_identity {
         if (head_ != nullptr) set_pending(nullptr);
     }
 
-    /// Puts a permanent node, which lies at `word` - futex_offset(), at the end of this thread's list. The word then counts as
-    /// held for as long as it contains tid(). Only on a thread of our own, with an otherwise empty list.
-    bool enlist(futex_word& word) noexcept;
+    /// Makes this thread's list of two permanent nodes, which lie at the words - futex_offset(). The words then count as held for as
+    /// long as they contain tid(). At a death they are marked in this order. Only on a thread of our own, with an empty list.
+    bool enlist(futex_word& first, futex_word& second) noexcept;
     void delist() noexcept;
 
    private:

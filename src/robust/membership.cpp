@@ -82,14 +82,24 @@ void membership::give_stamp_back() noexcept { page_->stamp.store(next_serial(), 
 namespace {
 
 // The calling thread's life word. From the list to 0 it is announced: one that kept the id of a dead thread without the kernel's
-// mark would be taken for held for ever, and its entry be lost.
-void let_go(layout::word32& life) noexcept {
+// mark would be taken for held for ever, and its entry be lost. A bell is not that important.
+void let_go(process_entry& e) noexcept {
     auto& thread = os::thread_identity::current();
-    thread.announce(life);
+    thread.announce(e.life);
     thread.delist();
     os::kill_point("leave.delisted");
-    life.store(0);
+    e.bell.store(0);
+    e.life.store(0);
     thread.withdraw();
+}
+
+// The list nodes lie within the entry for the C library's usual offset; with any other we do without.
+bool has_room_for_nodes(const process_entry& e, long futex_offset) noexcept {
+    const auto node_of = [&](const layout::word32& word) {
+        return reinterpret_cast<std::uintptr_t>(&word) - static_cast<std::uintptr_t>(futex_offset);
+    };
+    return node_of(e.life) == reinterpret_cast<std::uintptr_t>(&e.life_node[1]) &&
+           node_of(e.bell) == reinterpret_cast<std::uintptr_t>(&e.bell_node[1]);
 }
 
 }  // namespace
@@ -129,10 +139,8 @@ bool membership::claim(layout::process_index p, const os::process_identity& who,
             e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack());
             return false;
         }
-        // The node lies within the entry for the C library's usual offset; with any other we do without.
-        const auto node = reinterpret_cast<std::uintptr_t>(&e.life) - static_cast<std::uintptr_t>(thread.futex_offset());
-        const auto room = reinterpret_cast<std::uintptr_t>(&e.robust_node[0]);
-        is_signed = node >= room && node < room + sizeof e.robust_node && thread.enlist(e.life);
+        e.bell.store(thread.tid());
+        is_signed = has_room_for_nodes(e, thread.futex_offset()) && thread.enlist(e.life, e.bell);
         thread.withdraw();
         if (!is_signed) e.life.store(0);
     } else {
@@ -152,11 +160,11 @@ bool membership::claim(layout::process_index p, const os::process_identity& who,
     std::uint64_t word = mine.pack();
     if (clean != nullptr && !(*clean)(p, mine, identity)) {  // a stopped process is in the way: leave it to a later reaper
         e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack());
-        let_go(e.life);
+        let_go(e);
         return false;
     }
     if (!e.word.compare_exchange_strong(word, mine.as(entry_state::alive).pack())) {  // we stalled, and were given up
-        let_go(e.life);
+        let_go(e);
         return false;
     }
     os::kill_point("join.alive");
@@ -185,8 +193,9 @@ entry_word membership::leave(layout::process_index me) noexcept {
         if (e.word.compare_exchange_strong(word, mine.as(entry_state::dying).pack())) dying = mine.as(entry_state::dying);
     }
     os::kill_point("leave.marked");
-    let_go(e.life);
+    let_go(e);
     os::futex_wake(e.life, INT_MAX);
+    os::futex_wake(e.bell, INT_MAX);
     return dying;
 }
 
@@ -218,6 +227,16 @@ entry_word membership::mark_if_dead(layout::process_index p) noexcept {
     }
     const entry_word now = entry_word::unpack(seen);
     return now.state == entry_state::dying ? now : entry_word{};
+}
+
+std::optional<os::waited_word> membership::bell_of(layout::process_index p) noexcept {
+    if (entry(p).state != entry_state::alive) return std::nullopt;
+    process_entry& e = view_.process(p);
+    std::uint32_t bell = e.bell.load(std::memory_order_acquire);
+    if (unheld(bell) || e.kernel_signed.load(std::memory_order_relaxed) == 0) return std::nullopt;
+    // Without this bit the kernel marks the word but wakes nobody. Should the word change under our eyes, the sleep ends at once.
+    if ((bell & FUTEX_WAITERS) == 0) e.bell.compare_exchange_strong(bell, bell | FUTEX_WAITERS);
+    return os::waited_word{&e.bell, bell | FUTEX_WAITERS};
 }
 
 bool membership::free_entry(layout::process_index p, entry_word dying) noexcept {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -65,6 +66,9 @@ class membership {
     [[nodiscard]] life life_of(layout::process_index p) const noexcept;
     /// alive -> dying, when the kernel says that it is dead. @return the word to free it by, or state free if it is not dying
     layout::entry_word mark_if_dead(layout::process_index p) noexcept;
+    /// The word whose change tells a waiter of that process's death, and its value to sleep on; nothing when there is none, or it is
+    /// known to be dead. The kernel wakes one sleeper: whoever it is opens what the dead one held.
+    [[nodiscard]] std::optional<os::waited_word> bell_of(layout::process_index p) noexcept;
     /// dying -> free, once nothing of it is left.
     bool free_entry(layout::process_index p, layout::entry_word dying) noexcept;
 

@@ -98,7 +98,7 @@ acquire:
     od;
 
 queue:
-    /* core/acquire.cpp: wait_in_queue(), claimed_node */
+    /* core/acquire.cpp: wait_in_queue(); core/claimed_node.hpp: claimed_node */
     STEP(s = 0; bits = 0; node[me] = CLAIMED);
     WAIT(lock_is_free, take_lock; body = enqueue; next = sleeping);
 under_lock:
@@ -146,7 +146,7 @@ serve:
     fi;
     taken = 0;
 #endif
-    /* core/acquire.cpp: sleep_until_served() */
+    /* core/waiting.cpp: wait::run() */
     STEP(signal[me] = 0);
 look:
     STEP(if
