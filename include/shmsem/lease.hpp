@@ -122,8 +122,7 @@ class SHMSEM_API lease {
 
    private:
     friend struct core::lease_access;
-    lease(const core::semaphore_info& of, std::uint64_t identity, const core::permit& one) noexcept
-        : record_{&of, one.word, one.token, identity, identity, one.seat, 1, 0, 0, 0, nullptr} {}
+    lease(const core::lease_terms& terms, std::uint64_t word, std::uint64_t token) noexcept : record_(terms, word, token) {}
 
     core::lease_record record_;
 };

@@ -14,8 +14,8 @@ namespace shmsem::core {
 
 struct lease_access {
     static lease_record& record(lease& l) noexcept { return l.record_; }
-    [[gnu::always_inline]] static lease make(const semaphore_info& of, std::uint64_t identity, const permit& one) noexcept {
-        return {of, identity, one};
+    [[gnu::always_inline]] static lease make(const lease_terms& terms, std::uint64_t word, std::uint64_t token) noexcept {
+        return {terms, word, token};
     }
 };
 

@@ -90,21 +90,23 @@ struct in_place {
     operator std::invoke_result_t<Make>() const { return make(); }
 };
 
-[[gnu::always_inline]] inline std::optional<lease> kept(const semaphore_info& info, const core::permit& got) {
-    return std::optional<lease>(std::in_place,
-                                in_place([&] { return lease_access::make(info, core::the_habits.identity, got); }));
+[[gnu::always_inline]] inline lease taken(const core::permit& got) {
+    return lease_access::make(core::the_habits.terms, got.word, got.token);
+}
+[[gnu::always_inline]] inline std::optional<lease> kept(const core::permit& got) {
+    return std::optional<lease>(std::in_place, in_place([&] { return taken(got); }));
 }
 
 // Apart, so that the fast path makes no room for options.
 [[gnu::noinline]] lease acquire_slowly(semaphore& s, const semaphore_info* info) {
     core::permit got;
-    if (info != nullptr && core::take_usual_by_the_clock(*info, got))
-        return lease_access::make(*info, core::the_habits.identity, got);
+    if (info != nullptr && core::take_usual(*info, got))
+        return taken(got);
     return s.acquire(acquire_options{});
 }
 [[gnu::noinline]] std::optional<lease> try_acquire_slowly(semaphore& s, const semaphore_info* info) {
     core::permit got;
-    if (info != nullptr && core::take_usual_by_the_clock(*info, got)) return kept(*info, got);
+    if (info != nullptr && core::take_usual(*info, got)) return kept(got);
     return s.try_acquire(acquire_options{});
 }
 
@@ -163,16 +165,16 @@ wait_result take(const semaphore_info* handle, const acquire_options& options, p
 lease semaphore::acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
-    if (info != nullptr && core::take_usual(*info, got)) [[likely]]
-        return lease_access::make(*info, core::the_habits.identity, got);
+    if (info != nullptr && core::take_again(*info, core::the_habits, got)) [[likely]]
+        return taken(got);
     return acquire_slowly(*this, info);
 }
 
 std::optional<lease> semaphore::try_acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
-    if (info != nullptr && core::take_usual(*info, got)) [[likely]]
-        return kept(*info, got);
+    if (info != nullptr && core::take_again(*info, core::the_habits, got)) [[likely]]
+        return kept(got);
     return try_acquire_slowly(*this, info);
 }
 

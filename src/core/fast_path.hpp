@@ -12,21 +12,32 @@ namespace shmsem::core {
 
 /// What this thread knows without asking anybody, as long as `stamp` is its process's and the thread keeps its processor.
 struct thread_habits {
+    // Of the slot that it took last, when nothing was unusual about that:
+    lease_terms terms;  // of none: nothing is known
+    layout::slot* slot = nullptr;
+    std::uint64_t open = 0;        // the word that its release leaves, so that this thread is known to have had it last
+    std::uint64_t held = 0;        // holder and deadline of the word to install
+    std::uint64_t token_base = 0;  // the token without seq
+    std::uint32_t seq_high = 0;
     std::uint64_t stamp = ~std::uint64_t{0};
     const os::running_word* running = &os::never_running;
     std::uint64_t identity = 0;
+    std::uint32_t seat = 0;  // where it looks first
+    std::uint32_t tid = 0;
+
     std::uint64_t holder = 0;  // of a slot word that it holds
     os::instant now{};
     layout::tick tick{};  // the same in the segment's time
-    std::uint32_t tid = 0;
-    std::uint32_t seat = 0;                   // where it looks first
-    const layout::slot* described = nullptr;  // the slot whose description was made by take_usual(),
-    std::uint64_t next_token = 0;             // and is right for this token too
 };
 extern constinit thread_local thread_habits the_habits [[gnu::tls_model("initial-exec")]];
 /// Whether all of it is right, and the time near enough.
 [[gnu::always_inline]] inline bool up_to_date(const thread_habits& mine, const robust::member_page& page) noexcept {
     return mine.stamp == page.stamp.load(std::memory_order_acquire) && os::still_running(mine.running);
+}
+/// What this thread released last is the likeliest to be open, and warm.
+inline void look_first_at(std::uint32_t seat) noexcept {
+    the_habits.seat = seat;
+    the_habits.terms.of = nullptr;
 }
 /// Brings them up to date.
 thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity) noexcept;
@@ -91,42 +102,46 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
     return (info.block->gate.load(std::memory_order_seq_cst) & info.closed_gate) == 0;
 }
 
-/// One permit, if the gate is open and this thread's usual slot is, and nothing else is to be done: all of an uncontended acquire,
-/// and nothing that needs room or a call. What it goes by has to be up to date. Whatever it declines, try_fast() decides.
-///
-/// The lease begins at a time that the thread read before, when it had the processor already: with a look at the clock each time
-/// the pair would take half as long again. How old can that time be? The background thread renews the stamp three times in the
-/// shortest ttl, when a shorter ttl comes into use, and takes it away while it is kept from its beats. So two thirds of the ttl are
-/// left at least, and by the next beat, when the lease is renewed, one third: as of any lease. What nobody renews (renewal::manual,
-/// max_hold) and what is too short for a background thread to be a little late has no usual seats.
-[[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, thread_habits& mine, permit& got) noexcept {
-    if (!may_enter(info) || mine.seat >= info.usual_seats) [[unlikely]]
+/// One permit, if the gate is open and the slot that this thread had last is as the thread left it, and nothing else is to be done:
+/// all of an uncontended acquire, and nothing that needs room or a call. Whatever it declines, take_first_choice() and try_fast()
+/// decide. The slot's word is not read before: the compare-exchange says whether it is the one that is expected.
+[[gnu::always_inline]] inline bool take_again(const semaphore_info& info, thread_habits& mine, permit& got) noexcept {
+    if (mine.terms.of != &info || !up_to_date(mine, *info.page) || !may_enter(info)) [[unlikely]]
         return false;
-    layout::slot& slot = info.slots[mine.seat];
-    const std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
-    const std::uint32_t seq = layout::next_seq(bits);
-    if (seq > layout::max_seq || hold_weight(seq, true) != 0) [[unlikely]]
+    std::uint64_t open = mine.open;
+    const std::uint64_t next = open + layout::one_seq;
+    const std::uint32_t seq = layout::seq_of(next);
+    if (hold_weight(seq, true) != 0) [[unlikely]]  // which 0 is, where seq comes round
         return false;
-    got.seat = mine.seat;
-    if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) [[unlikely]]
+    layout::slot& slot = *mine.slot;
+    const std::uint64_t word = next | mine.held;
+    // As in take_slot().
+    if (!slot.word.compare_exchange_strong(open, word, std::memory_order_seq_cst, std::memory_order_relaxed)) [[unlikely]]
         return false;
-    // When nobody has had it in between (the token), nor was it handed over (tid), nor described late (tag), all that changes is the
-    // token. A store has to reach memory before the next compare-exchange can begin; there are few enough here to be there in time.
-    if (mine.described != &slot || mine.next_token != got.token || slot.tid.load(std::memory_order_relaxed) != mine.tid ||
-        slot.tag.load(std::memory_order_relaxed) != seq - 1) [[unlikely]] {
-        describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
-        mine.described = &slot;
+    os::kill_point("acquire.taken");
+    // As in take_slot(), but for what was there before: since this thread had it last.
+    if (slot.seq_high.load(std::memory_order_acquire) != mine.seq_high) [[unlikely]] {
+        open = word;
+        (void)slot.word.compare_exchange_strong(open, layout::ended_bits(word), std::memory_order_seq_cst);
+        return false;
     }
-    mine.next_token = got.token + 1;
+    // When nobody had it in between all of its description but seq is right, unless it was handed over (tid), or described late (tag).
+    if (slot.tid.load(std::memory_order_relaxed) != mine.tid || slot.tag.load(std::memory_order_relaxed) != seq - 1) [[unlikely]]
+        describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
+    mine.open = next;
     end_description(slot, seq);
+    got.word = word;
+    got.token = mine.token_base | seq;
     return true;
 }
 
-[[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, permit& got) noexcept {
-    return up_to_date(the_habits, *info.page) && take_usual(info, the_habits, got);
-}
-/// The same where nothing tells whether a thread kept its processor: with a look at the clock each time.
-bool take_usual_by_the_clock(const semaphore_info& info, permit& got) noexcept;
+/// The same of the slot where this thread looks first, whoever had it last. The lease begins at a time that the thread read before,
+/// when it had the processor already: with a look at the clock each time the pair would take half as long again. How old can that time
+/// be? The background thread renews the stamp three times in the shortest ttl, when a shorter ttl comes into use, and takes it away
+/// while it is kept from its beats. So two thirds of the ttl are left at least, and by the next beat, when the lease is renewed, one
+/// third: as of any lease. What nobody renews (renewal::manual, max_hold) and what is too short for a background thread to be a little
+/// late has no usual seats. Where nothing tells whether a thread kept its processor, it looks at the clock each time.
+bool take_usual(const semaphore_info& info, permit& got) noexcept;
 
 /// One permit, if the gate is open and a slot is, wherever the hints say. @param lease  filled when taken
 fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, lease_record& lease) noexcept;
@@ -176,7 +191,8 @@ enum class usual_release : std::uint8_t { declined, opened, done };
     const std::uint32_t seat = lease.seat;
     if (!open_slot(info.slots[seat], lease.word, layout::ended_bits(lease.word))) [[unlikely]]
         return usual_release::declined;
-    the_habits.seat = seat;  // what this thread released last is the likeliest to be open, and warm
+    if (the_habits.seat != seat) [[unlikely]]
+        look_first_at(seat);
     const std::uint64_t hint = info.hint_words[seat / 64].load(std::memory_order_seq_cst);
     const std::uint64_t gate = info.block->gate.load(std::memory_order_seq_cst);
     const bool quiet = (hint >> (seat % 64) & 1) != 0 && (gate & layout::gate::count_mask) == 0;

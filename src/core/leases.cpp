@@ -68,7 +68,7 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
     if (mine.stamp == 0) mine.stamp = ~std::uint64_t{0};  // 0 is that of every page that we are no member by
     mine.now = os::coarse_now();
     mine.tick = info.clock.at(mine.now);
-    mine.described = nullptr;
+    mine.terms.of = nullptr;
     if (mine.identity != identity) {
         mine.tid = os::thread_identity::current().tid();
         // Threads start at places of their own, so that those who do not compete for the last permit share no line.
@@ -79,17 +79,47 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
     return mine;
 }
 
-bool take_usual_by_the_clock(const semaphore_info& info, permit& got) noexcept {
+namespace {
+
+// For take_again(). @param slot  that this thread took, and described as take_usual() does
+void remember(thread_habits& mine, const semaphore_info& info, layout::slot& slot, const permit& got) noexcept {
+    mine.terms = {.of = &info,
+                  .identity = mine.identity,
+                  .usual = mine.identity,
+                  .seat = got.seat,
+                  .permits = 1,
+                  .timed = 0,
+                  .watched = 0,
+                  .ticket = 0};
+    mine.slot = &slot;
+    mine.open = layout::ended_bits(got.word);
+    mine.held = got.word & ~layout::seq_field;
+    mine.seq_high = high_of_token(got.token);
+    mine.token_base = token_of(mine.seq_high, 0);
+}
+
+}  // namespace
+
+bool take_usual(const semaphore_info& info, permit& got) noexcept {
     thread_habits& mine = the_habits;
-    if (mine.running != &os::never_running || mine.stamp != info.page->stamp.load(std::memory_order_acquire)) return false;
-    if (const os::instant now = os::coarse_now(); now != mine.now) {
-        mine.now = now;
-        mine.tick = info.clock.at(now);
-        mine.described = nullptr;
+    const bool by_the_clock = mine.running == &os::never_running;
+    if (mine.stamp != info.page->stamp.load(std::memory_order_acquire)) return false;
+    if (!by_the_clock && !os::still_running(mine.running)) return false;
+    if (!may_enter(info) || mine.seat >= info.usual_seats) return false;
+    layout::slot& slot = info.slots[mine.seat];
+    const std::uint64_t bits = slot.word.load(relaxed);
+    const std::uint32_t seq = layout::next_seq(bits);
+    if (seq > layout::max_seq || hold_weight(seq, true) != 0 || (by_the_clock && seq <= measured_first)) return false;
+    if (by_the_clock) {
+        mine.now = os::coarse_now();
+        mine.tick = info.clock.at(mine.now);
     }
-    if (mine.seat >= info.usual_seats || layout::seq_of(info.slots[mine.seat].word.load(relaxed)) < measured_first)
-        return false;
-    return take_usual(info, mine, got);
+    got.seat = mine.seat;
+    if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) return false;
+    describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
+    end_description(slot, seq);
+    remember(mine, info, slot, got);
+    return true;
 }
 
 fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d,
@@ -128,17 +158,17 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
     const std::uint32_t timed = hold_weight(seq, known || (cannot_tell && seq >= measured_first));
     if (timed != 0) slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
     end_description(slot, seq);
-    lease = {.of = &info,
-             .word = got.word,
-             .token = got.token,
-             .identity = identity,
-             .usual = timed == 0 ? identity : lease_record::nobody,
-             .seat = seat,
-             .permits = 1,
-             .timed = timed,
-             .watched = 0,
-             .ticket = 0,
-             .all = nullptr};
+    const bool usual = d.ttl_ticks == info.ttl_ticks && d.tenant == 0 && d.label.empty() && seat < info.usual_seats;
+    if (usual) remember(mine, info, slot, got);
+    lease = lease_record({.of = &info,
+                          .identity = identity,
+                          .usual = timed == 0 ? identity : lease_record::nobody,
+                          .seat = seat,
+                          .permits = 1,
+                          .timed = timed,
+                          .watched = 0,
+                          .ticket = 0},
+                         got.word, got.token);
     return fast_result::taken;
 }
 
@@ -183,7 +213,7 @@ bool release(const lease_record& lease) noexcept {
     }
     bool all = true;
     each_permit(lease, [&](permit p) { all = give_back(info, p) && all; });
-    the_habits.seat = lease.seat;  // what this thread released last is the likeliest to be open, and warm
+    if (the_habits.seat != lease.seat) look_first_at(lease.seat);
     look_at_gate(info, lease.identity);
     return all;
 }
@@ -304,17 +334,15 @@ bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t fir
     if (!seen.same_lease(from) || !same_token(slot, seen, token)) return false;
     const std::uint64_t acquired = slot.acquired_ns.load(relaxed);  // the same for all permits of one lease
 
-    lease = {.of = &info,
-             .word = 0,
-             .token = token,
-             .identity = identity,
-             .usual = lease_record::nobody,
-             .seat = first,
-             .permits = 0,
-             .timed = 1,
-             .watched = 0,
-             .ticket = 0,
-             .all = nullptr};
+    lease = lease_record({.of = &info,
+                          .identity = identity,
+                          .usual = lease_record::nobody,
+                          .seat = first,
+                          .permits = 0,
+                          .timed = 1,
+                          .watched = 0,
+                          .ticket = 0},
+                         0, token);
     if (permits > 1) lease.all.reset(new (std::nothrow) permit[permits]);
     if (permits > 1 && !lease.all) return false;
     permit p{.seat = first, .word = 0, .token = 0};

@@ -133,10 +133,15 @@ struct alignas(64) semaphore_block {
     word32 shortest_ttl;  // of any lease so far, in ticks; 0: none
     word32 max_count;     // ownerless
     word32 reserved0[5];
-    // line 2: the only line that an ownerless fast path touches
+    // line 2: what a fast path touches, and what is rare enough not to disturb it: totals, counted by whoever does it
     word64 gate;
     word64 count;  // count_word
-    std::uint64_t reserved1[6];
+    word64 expired;
+    word64 reaped;
+    word64 timed_out;
+    word64 cancelled;
+    word64 inversions;
+    word64 recoveries;
     // line 3: under the lock
     word64 lock;  // lock_word
     word64 next_ticket;
@@ -148,21 +153,13 @@ struct alignas(64) semaphore_block {
     word64 last_taken_ns;  // when a waiter last went on with what it was granted
     word32 front_wait_ns;  // how long a waiter who is first and awake has lately had to wait
     word32 reserved2;
-    // line 4: totals, counted by whoever does it
-    word64 expired;
-    word64 reaped;
-    word64 timed_out;
-    word64 cancelled;
-    word64 inversions;
-    word64 recoveries;
-    std::uint64_t reserved3[2];
-    // lines 5 to 7
+    // lines 4 to 6
     stored_histogram wait;
     stored_histogram hold;
 };
-static_assert(sizeof(semaphore_block) == 512 && offsetof(semaphore_block, order) == 64 &&
+static_assert(sizeof(semaphore_block) == 448 && offsetof(semaphore_block, order) == 64 &&
               offsetof(semaphore_block, gate) == 128 && offsetof(semaphore_block, lock) == 192 &&
-              offsetof(semaphore_block, expired) == 256 && offsetof(semaphore_block, wait) == 320);
+              offsetof(semaphore_block, expired) == 144 && offsetof(semaphore_block, wait) == 256);
 
 // Slot: the word is the truth. The rest describes the lease whose seq is `tag`; a reader ignores it when the tag is stale.
 struct alignas(64) slot {

@@ -113,6 +113,7 @@ static_assert(3 + process_bits + seq_bits + 32 == 64);
 
 // The same on packed words, for the two steps that everybody is in a hurry for.
 
+inline constexpr std::uint64_t one_seq = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t seq_field = std::uint64_t{max_seq} << 32;
 constexpr std::uint32_t seq_of(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 32) & max_seq; }
 constexpr bool is_open(std::uint64_t bits) noexcept { return bits >> 61 == 0; }
