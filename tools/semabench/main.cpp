@@ -14,6 +14,7 @@
 #include "interrupt.hpp"
 #include "progress.hpp"
 #include "report.hpp"
+#include "wording.hpp"
 
 namespace semabench {
 
@@ -37,8 +38,8 @@ std::vector<benchmark> chosen(const std::string& filter) {
 
 void print_list(const std::vector<benchmark>& all) {
     for (const auto& one : all) {
-        std::cout << one.name << "\t" << one.question << "; against";
-        for (std::size_t i = 0; i < one.rivals.size(); ++i) std::cout << (i > 0 ? ", " : " ") << one.rivals[i].who.name;
+        std::cout << one.name << "\t" << one.question << ":";
+        for (std::size_t i = 0; i < one.contestants.size(); ++i) std::cout << (i > 0 ? "; " : " ") << label_of(one, i);
         std::cout << "\n";
     }
 }

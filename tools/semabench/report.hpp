@@ -25,8 +25,11 @@ struct circumstances {
 /// Whether this program was compiled with optimisation and without sanitizers.
 bool built_for_speed() noexcept;
 
-/// The table, ready to print.
+/// Every line, ready to print.
 std::string table_of(const std::vector<finished>& all);
+
+/// The same for a web page: of each benchmark the lines with a target, or all where none has one; of a series the worst.
+std::string markdown_of(const std::vector<finished>& all, const circumstances& around);
 
 /// README.md in this directory names the keys.
 nlohmann::json json_of(const std::vector<finished>& all, const circumstances& around);
