@@ -140,11 +140,11 @@ struct acquire_after_fork : existing_segment {
 void add_attach(std::vector<benchmark>& to) {
     const std::vector<measure> time = {{"time", "ns", better::lower}};
     const auto plain = trials_of<plain_memory>();
-    to.push_back(benchmark{"attach/open", "opening a segment and finding a semaphore in it", time}.compare(trials_of<opening>(),
-                                                                                                    {{plain}}));
-    to.push_back(
-        benchmark{"attach/first-acquire", "the first acquire of a process, which attaches it: a background thread starts", time}
-            .compare(trials_of<first_acquire>(), {{plain}}));
+    to.push_back(benchmark{"attach/open", "opening a segment and finding a semaphore in it", time}.compare(
+        trials_of<opening>(), {{plain}}));
+    to.push_back(benchmark{"attach/first-acquire",
+                           "the first acquire of a process, which attaches it: a background thread starts", time}
+                     .compare(trials_of<first_acquire>(), {{plain}}));
     to.push_back(benchmark{"attach/fork", "the first acquire of a forked child of an attached process", time}.compare(
         trials_of<acquire_after_fork>(), {{plain}}));
 }

@@ -36,9 +36,11 @@ struct effort {
     [[nodiscard]] int at_most(double wanted) const { return wanted < most ? static_cast<int>(wanted) : most; }
 };
 
-inline constexpr effort full_effort{std::chrono::milliseconds{60}, 100,     std::chrono::milliseconds{2}, std::chrono::seconds{3},
+inline constexpr effort full_effort{std::chrono::milliseconds{60}, 100,
+                                    std::chrono::milliseconds{2},  std::chrono::seconds{3},
                                     std::chrono::seconds{120},     1 << 20};
-inline constexpr effort quick_effort{std::chrono::milliseconds{2}, 3,  std::chrono::milliseconds{1}, std::chrono::milliseconds{20},
+inline constexpr effort quick_effort{std::chrono::milliseconds{2}, 3,
+                                     std::chrono::milliseconds{1}, std::chrono::milliseconds{20},
                                      std::chrono::seconds{60},     16};
 
 /// One value for each measure of the benchmark.
@@ -81,7 +83,8 @@ struct benchmark {
     /// A contestant's own figures, with limits on them.
     benchmark& state(const contestant& who, const targets& limits = {});
     /// One contestant at several sizes: each as a ratio to itself at the first of them.
-    benchmark& grow(std::span<const double> sizes, const std::function<contestant(double)>& make, const targets& limits = {});
+    benchmark& grow(std::span<const double> sizes, const std::function<contestant(double)>& make,
+                    const targets& limits = {});
 
    private:
     std::size_t enter(const contestant& who);

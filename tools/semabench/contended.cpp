@@ -72,12 +72,12 @@ void add_contended(std::vector<benchmark>& to) {
     const std::string scene = "8 processes on 2 processors, 1 permit held 3.5 us, ";
     to.push_back(benchmark{"contended/fifo", scene + "strictly first come, first served", measures}.compare(
         rush<leased_semaphore>(), {{rush<sysv_semaphore>(), {1.3}},
-                                    {rush<twa_yielding>()},
-                                    {rush<twa_parking>()},
-                                    {rush<posix_semaphore>()},
-                                    {rush<robust_pthread_mutex>()},
-                                    {rush<flock_lock>()},
-                                    {rush<ownerless_semaphore>()}}));
+                                   {rush<twa_yielding>()},
+                                   {rush<twa_parking>()},
+                                   {rush<posix_semaphore>()},
+                                   {rush<robust_pthread_mutex>()},
+                                   {rush<flock_lock>()},
+                                   {rush<ownerless_semaphore>()}}));
     to.push_back(benchmark{"contended/throughput", scene + "order::throughput", measures}.compare(
         rush<leased_semaphore_throughput>(),
         {{rush<posix_semaphore>(), {0.9}}, {rush<sysv_semaphore>()}, {rush<robust_pthread_mutex>()}}));

@@ -52,12 +52,12 @@ void add_disjoint(std::vector<benchmark>& to) {
                       std::to_string(processes) + " processes, a processor each, " + std::to_string(permits) +
                           " permits: pairs per second of all together",
                       {{"total", "/s", better::higher}}};
-        to.push_back(one.compare(crowd_on<leased_semaphore>(crew, permits),
-                                 {{crowd_on<posix_semaphore>(crew, permits), {2.0}},
-                                  {crowd_on<ownerless_semaphore>(crew, permits)},
-                                  {crowd_on<twa_yielding>(crew, permits)},
-                                  {crowd_on<boost_semaphore>(crew, permits)},
-                                  {crowd_on<sysv_semaphore>(crew, permits)}}));
+        to.push_back(
+            one.compare(crowd_on<leased_semaphore>(crew, permits), {{crowd_on<posix_semaphore>(crew, permits), {2.0}},
+                                                                    {crowd_on<ownerless_semaphore>(crew, permits)},
+                                                                    {crowd_on<twa_yielding>(crew, permits)},
+                                                                    {crowd_on<boost_semaphore>(crew, permits)},
+                                                                    {crowd_on<sysv_semaphore>(crew, permits)}}));
     }
 }
 

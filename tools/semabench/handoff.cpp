@@ -160,11 +160,12 @@ void add_handoff(std::vector<benchmark>& to) {
         const std::string where = one ? "one-cpu" : "two-cpus";
         const std::string text = one ? ", both on one processor" : ", a processor each";
         to.push_back(
-            benchmark{"handoff/chase-" + where, "permits handed from one process to another in strict turns" + text, hop}.compare(
-                chase(one), {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}));
+            benchmark{"handoff/chase-" + where, "permits handed from one process to another in strict turns" + text, hop}
+                .compare(chase(one), {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}));
         to.push_back(
-            benchmark{"handoff/ownerless-" + where, "ping-pong with two semaphores of the ownerless kind" + text, hop}.compare(
-                ping_pong<two_ownerless>("shmsem ownerless", one), {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}));
+            benchmark{"handoff/ownerless-" + where, "ping-pong with two semaphores of the ownerless kind" + text, hop}
+                .compare(ping_pong<two_ownerless>("shmsem ownerless", one),
+                         {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}));
     }
 }
 

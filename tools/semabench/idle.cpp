@@ -24,7 +24,8 @@ sample look_at(const child& process, duration per, const effort& work) {
     rest(work.watch);
     const auto after = cpu_use_of(process.pid());
     const double scale = static_cast<double>(per.count()) / static_cast<double>(work.watch.count());
-    return {static_cast<double>(after.ticks - before.ticks) * scale, static_cast<double>(after.wake_ups - before.wake_ups) * scale};
+    return {static_cast<double>(after.ticks - before.ticks) * scale,
+            static_cast<double>(after.wake_ups - before.wake_ups) * scale};
 }
 
 /// @param ttl  of the semaphore; @param per  what the figures are scaled to

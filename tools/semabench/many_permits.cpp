@@ -79,8 +79,7 @@ void add_many_permits(std::vector<benchmark>& to) {
                       std::string("acquire + release as permits grow, ") + text + " % of them held",
                       {{"pair", "ns", better::lower}},
                       "permits"};
-        to.push_back(one.grow(
-            permits, [fraction = fraction](double size) { return with(size, fraction); }, {3.0}));
+        to.push_back(one.grow(permits, [fraction = fraction](double size) { return with(size, fraction); }, {3.0}));
     }
 }
 

@@ -164,7 +164,8 @@ crowd::crowd(int size, duration patience, const std::function<void(const std::fu
         for (int i = 0; i < size; ++i) {
             pollfd on{ready.fd(), POLLIN, 0};
             if (!poll_or_throw({&on, 1}, std::chrono::duration_cast<duration>(until - clock::now()))) {
-                throw std::runtime_error("hung: " + std::to_string(size - i) + " of " + std::to_string(size) + " processes are not ready");
+                throw std::runtime_error("hung: " + std::to_string(size - i) + " of " + std::to_string(size) +
+                                         " processes are not ready");
             }
             ready.wait();
             if (failed->load()) {

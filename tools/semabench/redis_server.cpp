@@ -81,8 +81,8 @@ bool answers(int port) {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
     const std::string port_text = std::to_string(port);
     const std::string directory = std::filesystem::temp_directory_path();
-    execl(program.c_str(), "redis-server", "--bind", "127.0.0.1", "--port", port_text.c_str(), "--save", "", "--appendonly", "no",
-          "--daemonize", "no", "--dir", directory.c_str(), static_cast<char*>(nullptr));
+    execl(program.c_str(), "redis-server", "--bind", "127.0.0.1", "--port", port_text.c_str(), "--save", "", "--appendonly",
+          "no", "--daemonize", "no", "--dir", directory.c_str(), static_cast<char*>(nullptr));
     throw std::system_error(errno, std::generic_category(), program);
 }
 

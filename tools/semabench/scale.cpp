@@ -65,7 +65,8 @@ contestant among_processes(double wanted) {
                     auto home = attach();
                     const auto attached = home.inspect().processes.size();
                     if (attached != static_cast<std::size_t>(count)) {
-                        throw std::runtime_error(std::to_string(attached) + " processes are attached, not " + std::to_string(count));
+                        throw std::runtime_error(std::to_string(attached) + " processes are attached, not " +
+                                                 std::to_string(count));
                     }
                     auto semaphore = home.semaphore("bench", {.permits = 1, .max_permits = 1});
                     { const auto first = semaphore.acquire(); }

@@ -59,7 +59,8 @@ bool same_series(const benchmark& what, const line& a, const line& b) {
 
 std::vector<told> telling(const finished& one) {
     auto lines = lines_of(one);
-    const bool judged = std::any_of(lines.begin(), lines.end(), [](const told& each) { return each.about.wanted.has_value(); });
+    const bool judged =
+        std::any_of(lines.begin(), lines.end(), [](const told& each) { return each.about.wanted.has_value(); });
     if (judged) std::erase_if(lines, [](const told& each) { return !each.about.wanted; });
     std::vector<told> kept;
     for (const auto& each : lines) {
@@ -81,7 +82,8 @@ std::string figure_text(const finished& one, std::size_t who, double value, cons
 }  // namespace
 
 std::string table_of(const std::vector<finished>& all) {
-    std::vector<row> rows = {{"benchmark", "measure", "contestant", "figure", "peer", "peer's", "ratio", "spread", "target", "verdict"}};
+    std::vector<row> rows = {
+        {"benchmark", "measure", "contestant", "figure", "peer", "peer's", "ratio", "spread", "target", "verdict"}};
     for (const auto& one : all) {
         for (const auto& [about, found] : lines_of(one)) {
             const auto& by = one.what.measures[about.measure];
@@ -97,8 +99,8 @@ std::string table_of(const std::vector<finished>& all) {
 
 std::string markdown_of(const std::vector<finished>& all, const circumstances& around) {
     std::ostringstream text;
-    text << "Median of " << around.rounds << " rounds on " << processors().size() << " processors (" << processor_model() << ", Linux "
-         << kernel_release() << "); in brackets the smallest and the largest ratio of a round.\n\n"
+    text << "Median of " << around.rounds << " rounds on " << processors().size() << " processors (" << processor_model()
+         << ", Linux " << kernel_release() << "); in brackets the smallest and the largest ratio of a round.\n\n"
          << "| question | ours | peer | ratio | target | |\n|---|---|---|---|---|---|\n";
     for (const auto& one : all) {
         for (const auto& [about, found] : telling(one)) {
@@ -107,7 +109,8 @@ std::string markdown_of(const std::vector<finished>& all, const circumstances& a
             if (one.what.measures.size() > 1) text << "; " << by.name;
             text << " | " << figure_text(one, about.who, found.figure.median, by.unit) << " | ";
             if (about.peer) {
-                text << figure_text(one, *about.peer, found.peer.median, by.unit) << " | " << ratio_text(found.ratio.median) << " ";
+                text << figure_text(one, *about.peer, found.peer.median, by.unit) << " | " << ratio_text(found.ratio.median)
+                     << " ";
             } else {
                 text << " | ";
             }

@@ -53,7 +53,8 @@ void add_uncontended(std::vector<benchmark>& to) {
             rivals.push_back({pairs_of<ofd_lock>(permits)});
         }
         benchmark one{"uncontended/" + std::to_string(permits),
-                      "acquire + release by one process, " + std::to_string(permits) + " permit" + (permits > 1 ? "s" : ""), pair};
+                      "acquire + release by one process, " + std::to_string(permits) + " permit" + (permits > 1 ? "s" : ""),
+                      pair};
         to.push_back(one.compare(pairs_of<leased_semaphore>(permits), rivals));
     }
     to.push_back(benchmark{"uncontended/try", "try_acquire + release by one process, 1 permit", pair}.compare(
