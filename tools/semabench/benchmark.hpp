@@ -27,7 +27,7 @@ struct measure {
 /// How much one sample may do.
 struct effort {
     duration window;    ///< length of a timed loop
-    int kills;          ///< holders killed
+    int kills;          ///< holders killed, or other single trials
     duration settle;    ///< rest before a kill, so that every contestant's waiter and watchers are asleep
     duration watch;     ///< how long an idle process is looked at
     duration patience;  ///< after which a sample that has not ended counts as hung
@@ -37,7 +37,7 @@ struct effort {
 };
 
 inline constexpr effort full_effort{std::chrono::milliseconds{60}, 100,
-                                    std::chrono::milliseconds{2},  std::chrono::seconds{3},
+                                    std::chrono::milliseconds{2},  std::chrono::seconds{11},
                                     std::chrono::seconds{120},     1 << 20};
 inline constexpr effort quick_effort{std::chrono::milliseconds{2}, 3,
                                      std::chrono::milliseconds{1}, std::chrono::milliseconds{20},

@@ -1,6 +1,7 @@
-#include <functional>
+#include <algorithm>
+#include <cstddef>
+#include <initializer_list>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "benchmark.hpp"
@@ -10,99 +11,100 @@
 #include "peers_shmsem.hpp"
 #include "process.hpp"
 
-// What a process costs that is attached and does nothing, or waits: its ticks of processor time, and how often it wakes up, both
-// its own thread and the background thread. Scaled to a minute; a window of seconds sees a beat of every ten seconds or not.
+// What a process costs that is attached and does nothing, or waits, or holds and has its lease renewed: its ticks of processor
+// time, and how often it wakes up, its own thread and the background thread together. All three are looked at over the same
+// stretch of time, which at full effort is longer than the time between two beats of a 30 s lease, 10 s.
 
 namespace semabench {
 
 namespace {
 
-enum class doing { nothing, waiting, holding };
+constexpr auto minute = std::chrono::minutes{1};
 
-sample look_at(const child& process, duration per, const effort& work) {
-    const auto before = cpu_use_of(process.pid());
-    rest(work.watch);
-    const auto after = cpu_use_of(process.pid());
-    const double scale = static_cast<double>(per.count()) / static_cast<double>(work.watch.count());
-    return {static_cast<double>(after.ticks - before.ticks) * scale,
-            static_cast<double>(after.wake_ups - before.wake_ups) * scale};
+/// Ticks and wake-ups of each, scaled to so much time.
+sample watch(const std::vector<const child*>& processes, duration stretch, duration per) {
+    std::vector<cpu_use> before;
+    for (const auto* one : processes) before.push_back(cpu_use_of(one->pid()));
+    rest(stretch);
+    const double scale = static_cast<double>(per.count()) / static_cast<double>(stretch.count());
+    sample values;
+    for (std::size_t i = 0; i < processes.size(); ++i) {
+        const auto after = cpu_use_of(processes[i]->pid());
+        values.push_back(static_cast<double>(after.ticks - before[i].ticks) * scale);
+        values.push_back(static_cast<double>(after.wake_ups - before[i].wake_ups) * scale);
+    }
+    return values;
 }
 
-/// @param ttl  of the semaphore; @param per  what the figures are scaled to
-contestant idle(std::string name, doing what, duration ttl, duration per) {
-    return {std::move(name), [=](const effort& work) -> sample {
+/// Ours, the semaphore with that ttl; the figures are for as long as `per`.
+contestant three_idle(duration ttl, duration per, duration most) {
+    return {"shmsem", [=](const effort& work) -> sample {
                 const segment_name segment;
+                const doorbell ready;
                 const auto attach = [&] {
                     auto home = shmsem::segment::open_or_create(segment.text());
+                    home.reap();  // to open it is not enough
                     return home.semaphore("bench", {.permits = 1, .max_permits = 1, .ttl = ttl});
                 };
-                const doorbell ready;
-                const auto sleep_for_ever = [&] {
+                const auto stay = [&] {
                     ready.ring();
                     doorbell().wait();
                 };
-                const auto hold = [&] {
+                child holder([&] {
                     auto semaphore = attach();
                     const auto held = semaphore.acquire();
-                    sleep_for_ever();
-                };
-                if (what == doing::holding) {
-                    child holder(hold);
-                    holder.await(ready, work.patience);
-                    rest(work.settle * 20);
-                    return look_at(holder, per, work);
-                }
-                child holder(hold);
-                holder.await(ready, work.patience);
-                child watched([&] {
-                    auto semaphore = attach();
-                    (void)semaphore.try_acquire();  // attached for good, as after any use
-                    ready.ring();
-                    if (what == doing::waiting) {
-                        const auto held = semaphore.acquire();
-                    } else {
-                        sleep_for_ever();
-                    }
+                    stay();
                 });
-                watched.await(ready, work.patience);
+                holder.await(ready, work.patience);
+                child attached([&] {
+                    const auto semaphore = attach();
+                    stay();
+                });
+                attached.await(ready, work.patience);
+                child waiter([&] {
+                    auto semaphore = attach();
+                    ready.ring();
+                    const auto held = semaphore.acquire();
+                });
+                waiter.await(ready, work.patience);
                 rest(work.settle * 20);
-                return look_at(watched, per, work);
+                return watch({&waiter, &attached, &holder}, std::min(work.watch, most), per);
             }};
 }
 
-contestant waiting_for_posix(duration per) {
-    return {"sem_t, waiter", [=](const effort& work) -> sample {
+contestant waiting_for_posix() {
+    return {"sem_t", [](const effort& work) -> sample {
                 const posix_semaphore empty(0);
                 const doorbell ready;
-                child watched([&] {
+                child waiter([&] {
                     ready.ring();
                     empty.join().acquire();
                 });
-                watched.await(ready, work.patience);
+                waiter.await(ready, work.patience);
                 rest(work.settle * 20);
-                return look_at(watched, per, work);
+                return watch({&waiter}, std::min<duration>(work.watch, std::chrono::seconds{1}), minute);
             }};
+}
+
+std::vector<measure> measures_of(std::initializer_list<const char*> processes) {
+    std::vector<measure> all;
+    for (const std::string who : processes) {
+        all.push_back({who + ", processor time", "ticks", better::lower});
+        all.push_back({who + ", wake-ups", "wake-ups", better::lower});
+    }
+    return all;
 }
 
 }  // namespace
 
 void add_idle(std::vector<benchmark>& to) {
-    using std::chrono::seconds;
-    constexpr auto minute = std::chrono::minutes{1};
-    to.push_back(benchmark{"idle/minute",
-                           "an idle process and an idle waiter, ttl 30 s, per minute",
-                           {{"processor time", "ticks", better::lower}, {"wake-ups", "wake-ups", better::lower}}}
-                     .state(idle("waiter", doing::waiting, seconds{30}, minute), {0})
-                     .state(idle("attached", doing::nothing, seconds{30}, minute), {0})
-                     .state(idle("holder", doing::holding, seconds{30}, minute))
-                     .state(waiting_for_posix(minute)));
-    // With a short ttl, so that a few seconds see several of them.
-    to.push_back(benchmark{"idle/ttl",
-                           "wake-ups in each ttl, of 1 s here",
-                           {{"processor time", "ticks", better::lower}, {"wake-ups", "wake-ups", better::lower}}}
-                     .state(idle("waiter", doing::waiting, seconds{1}, seconds{1}), {0, 5})
-                     .state(idle("attached", doing::nothing, seconds{1}, seconds{1}), {0, 5})
-                     .state(idle("holder", doing::holding, seconds{1}, seconds{1}), {{}, 5}));
+    const std::initializer_list<const char*> processes = {"waiter", "attached", "holder"};
+    to.push_back(benchmark{"idle/minute", "idle processes per minute, ttl 30 s", measures_of(processes)}.state(
+        three_idle(std::chrono::seconds{30}, minute, minute), {0}));
+    to.push_back(benchmark{"idle/ttl", "idle processes per ttl, of 1 s here", measures_of(processes)}.state(
+        three_idle(std::chrono::seconds{1}, std::chrono::seconds{1}, std::chrono::seconds{3}), {0, 5, {}, 5, {}, 5}));
+    to.push_back(benchmark{"idle/sem_t", "what a waiter of sem_t costs, per minute", measures_of({"waiter"})}.state(
+        waiting_for_posix()));
 }
 
 }  // namespace semabench

@@ -63,7 +63,7 @@ answer ask(redisContext& connection, std::initializer_list<std::string_view> wor
 
 void redis_semaphore::session::closing::operator()(redisContext* connection) const noexcept { redisFree(connection); }
 
-redis_semaphore::redis_semaphore(unsigned permits) : permits_(permits) {}
+redis_semaphore::redis_semaphore(unsigned permits, int on_processor) : server_(on_processor), permits_(permits) {}
 
 // hiredis sets TCP_NODELAY on what it connects, as the server does on what it accepts.
 redis_semaphore::session::session(int port, unsigned permits)

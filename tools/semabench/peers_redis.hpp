@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cpu.hpp"
 #include "redis_server.hpp"
 #include "session.hpp"
 
@@ -17,7 +18,7 @@ class redis_semaphore {
    public:
     static constexpr const char* name = "Redis";
 
-    explicit redis_semaphore(unsigned permits);
+    explicit redis_semaphore(unsigned permits, int on_processor = -1);
 
     class session {
        public:
@@ -41,6 +42,18 @@ class redis_semaphore {
    private:
     redis_server server_;
     unsigned permits_;
+};
+
+/// The same with server and client on one processor: neither has to be woken on an idle one, which is what a round trip costs
+/// most on a virtual machine. For one client, this is Redis at its best.
+class redis_semaphore_beside : public redis_semaphore {
+   public:
+    static constexpr const char* name = "Redis, same processor";
+    explicit redis_semaphore_beside(unsigned permits) : redis_semaphore(permits, 0) {}
+    [[nodiscard]] session join() const {
+        pin(0);
+        return redis_semaphore::join();
+    }
 };
 
 }  // namespace semabench

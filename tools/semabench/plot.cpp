@@ -60,7 +60,7 @@ std::string series_script(const finished& one, std::size_t measure, const std::s
     std::ostringstream text;
     begin(text, svg, 340, one.what.name + ", " + by.name + ": " + direction_of(by));
     text << "set logscale xy\nset xlabel " << quoted(one.what.axis) << "\nset format y '" << format
-         << "'\nset key outside right top\nset offsets graph 0.05, graph 0.05, graph 0.1, graph 0.1\n";
+         << "'\nset key below\nset offsets graph 0.05, graph 0.05, graph 0.1, graph 0.1\n";
 
     std::vector<std::string> names;
     std::map<std::string, std::ostringstream> data;
@@ -121,8 +121,8 @@ std::string boxes_script(const finished& one, std::size_t measure, const std::st
     }
     text << "$data << EOD\n"
          << data.str() << "EOD\n"
-         << "plot $data using 5:2:3:7:yticlabels(1) with xerrorbars lw 2 pt 7 ps 0.6 lc rgb '#1f5fa8', "
-         << "$data using 5:2:4:6:($2-0.25):($2+0.25) with boxxyerror lc rgb '#1f5fa8', "
+         << "plot $data using 5:2:4:6:($2-0.25):($2+0.25) with boxxyerror lc rgb '#1f5fa8', "
+         << "$data using 5:2:3:7:yticlabels(1) with xerrorbars lw 2 pt 7 ps 0.6 lc rgb '#1f5fa8', "
          << "$data using 8:($2-0.4):(0):(0.8) with vectors nohead lw 3 lc rgb '#c00000'\nunset output\n";
     return text.str();
 }

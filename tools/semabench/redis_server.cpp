@@ -16,6 +16,7 @@
 #include <string>
 #include <system_error>
 
+#include "cpu.hpp"
 #include "interrupt.hpp"
 
 namespace semabench {
@@ -88,9 +89,12 @@ bool answers(int port) {
 
 }  // namespace
 
-redis_server::redis_server() : port_(free_port()) {
+redis_server::redis_server(int on_processor) : port_(free_port()) {
     const auto program = server_program();
-    process_ = std::make_unique<child>([&] { become_server(program, port_); });
+    process_ = std::make_unique<child>([&] {
+        if (on_processor >= 0) pin(on_processor);
+        become_server(program, port_);
+    });
     const auto until = clock::now() + start_limit;
     while (!answers(port_)) {
         process_->expect_running();

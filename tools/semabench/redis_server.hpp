@@ -11,7 +11,8 @@ namespace semabench {
 class redis_server {
    public:
     /// @throws std::runtime_error when there is none to start, or it does not answer in time
-    redis_server();
+    /// @param on_processor  keeps it on that one, see pin(); negative: anywhere
+    explicit redis_server(int on_processor = -1);
     [[nodiscard]] int port() const noexcept { return port_; }
 
    private:
