@@ -86,7 +86,7 @@ class small_thread {
     explicit small_thread(const std::function<void()>& body) {
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, 256 * 1024);
+        pthread_attr_setstacksize(&attributes, std::size_t{256} * 1024);
         const int error = pthread_create(
             &thread_, &attributes,
             [](void* what) -> void* {

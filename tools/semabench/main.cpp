@@ -92,7 +92,7 @@ int serve(const request& wanted) {
     end_progress();
 
     if (wanted.json != "-" && wanted.markdown != "-") write_text(table_of(all), "-");
-    if (!wanted.json.empty()) write_text(json_of(all, around).dump(2) + "\n", wanted.json);
+    if (!wanted.json.empty()) write_text(json_of(all, around).dump() + "\n", wanted.json);
     if (!wanted.markdown.empty()) write_text(markdown_of(all, around), wanted.markdown);
     if (!wanted.plots.empty()) write_plots(all, wanted.plots);
     const auto failures = failures_of(all);

@@ -43,7 +43,10 @@ end
 return 1
 )lua";
 
-using answer = std::unique_ptr<redisReply, decltype([](redisReply* reply) { freeReplyObject(reply); })>;
+struct freeing {
+    void operator()(redisReply* reply) const noexcept { freeReplyObject(reply); }
+};
+using answer = std::unique_ptr<redisReply, freeing>;
 
 answer ask(redisContext& connection, std::initializer_list<std::string_view> words) {
     std::vector<const char*> texts;

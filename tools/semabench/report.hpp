@@ -28,7 +28,8 @@ bool built_for_speed() noexcept;
 /// Every line, ready to print.
 std::string table_of(const std::vector<finished>& all);
 
-/// The same for a web page: of each benchmark the lines with a target, or all where none has one; of a series the worst.
+/// For a web page, what answers the questions: of comparisons those with a target, or all where none has one; of a series the
+/// worst point; and what is stated without a peer.
 std::string markdown_of(const std::vector<finished>& all, const circumstances& around);
 
 /// README.md in this directory names the keys.

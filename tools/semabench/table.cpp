@@ -61,7 +61,11 @@ std::vector<told> telling(const finished& one) {
     auto lines = lines_of(one);
     const bool judged =
         std::any_of(lines.begin(), lines.end(), [](const told& each) { return each.about.wanted.has_value(); });
-    if (judged) std::erase_if(lines, [](const told& each) { return !each.about.wanted; });
+    if (judged) {
+        std::erase_if(lines, [&](const told& each) {
+            return !each.about.wanted && (each.about.peer || one.what.contestants[each.about.who].size);
+        });
+    }
     std::vector<told> kept;
     for (const auto& each : lines) {
         const auto same = std::find_if(kept.begin(), kept.end(),
