@@ -28,8 +28,8 @@ bool built_for_speed() noexcept;
 /// Every line, ready to print.
 std::string table_of(const std::vector<finished>& all);
 
-/// For a web page, what answers the questions: of comparisons those with a target, or all where none has one; of a series the
-/// worst point; and what is stated without a peer.
+/// For a web page, what answers the questions: of comparisons those of which something is wanted, or all where nothing is; of
+/// a series the worst point; and what is stated without a peer.
 std::string markdown_of(const std::vector<finished>& all, const circumstances& around);
 
 /// README.md in this directory names the keys.

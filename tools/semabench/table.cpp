@@ -57,13 +57,20 @@ bool same_series(const benchmark& what, const line& a, const line& b) {
     return first.size && second.size && first.name == second.name && a.measure == b.measure;
 }
 
+/// Whether anything is wanted of these two, by whatever measure.
+bool is_judged(const benchmark& what, const line& of) {
+    return std::any_of(what.lines.begin(), what.lines.end(), [&](const line& each) {
+        return each.who == of.who && each.peer == of.peer && each.wanted.has_value();
+    });
+}
+
 std::vector<told> telling(const finished& one) {
+    const auto& what = one.what;
     auto lines = lines_of(one);
-    const bool judged =
-        std::any_of(lines.begin(), lines.end(), [](const told& each) { return each.about.wanted.has_value(); });
-    if (judged) {
+    if (std::any_of(what.lines.begin(), what.lines.end(), [](const line& each) { return each.wanted.has_value(); })) {
         std::erase_if(lines, [&](const told& each) {
-            return !each.about.wanted && (each.about.peer || one.what.contestants[each.about.who].size);
+            const bool stated = !each.about.peer && !what.contestants[each.about.who].size;
+            return !stated && !is_judged(what, each.about);
         });
     }
     std::vector<told> kept;
