@@ -41,6 +41,7 @@ std::uint64_t steps_for(duration length);
 /// Load average of the last minute: what else was going on.
 double load();
 std::string processor_model();
-std::string kernel_release();
+/// Its number, without what the distribution adds.
+std::string kernel_version();
 
 }  // namespace semabench

@@ -41,9 +41,9 @@ constexpr std::size_t most_grants = 4096;
 struct scene {
     std::atomic<int> in_line{0};
     std::atomic<std::int64_t> end{0};
-    // Written only by whoever holds the permit.
-    std::int64_t given = 0;
-    std::size_t turns = 0;
+    // Written only by whoever holds the permit; atomic since ThreadSanitizer does not know that semop orders.
+    std::atomic<std::int64_t> given{0};
+    std::atomic<std::size_t> turns{0};
     std::array<double, most_grants> hand_off{};
     // By number of the turn: its writer no longer holds the permit, but nobody else has that number.
     std::array<double, most_grants> release{};
@@ -64,17 +64,17 @@ void go_round(Session& session, scene& place, int waiters, std::uint64_t steps) 
         const auto got = now_ns();
         place.in_line.fetch_sub(1);
         const auto end = place.end.load();
-        if (got >= end || place.turns == most_grants) {  // over: everybody passes it on and leaves
+        if (got >= end || place.turns.load() == most_grants) {  // over: everybody passes it on and leaves
             session.release(held);
             return;
         }
-        const auto turn = place.turns++;
-        place.hand_off[turn] = static_cast<double>(got - place.given);
+        const auto turn = place.turns.fetch_add(1);
+        place.hand_off[turn] = static_cast<double>(got - place.given.load());
         burn(steps);
         // Who gave it away may have been preempted before it queued again; without it one waiter would be none.
         while (place.in_line.load() < waiters && now_ns() < end) sched_yield();
         const auto worked = own_processor_time();
-        place.given = now_ns();
+        place.given.store(now_ns());
         session.release(held);
         place.release[turn] = static_cast<double>(own_processor_time() - worked);
     }
@@ -105,38 +105,40 @@ class small_thread {
 
 template <class Lock>
 contestant round_of(double wanted, bool one_processor) {
-    return {Lock::name, [=](const effort& work) -> sample {
-                const int waiters = work.at_most(wanted);
-                const int threads = waiters + 1;  // one of them holds
-                const int processes = std::min(threads, most_processes);
-                const auto steps = one_processor ? 0 : steps_for(std::chrono::microseconds{50});
-                Lock lock(1);
-                shared<scene> place;
-                run_crew(processes + 1, work.patience, [&](member& self) {
-                    if (one_processor) pin(0);
-                    auto session = lock.join();
-                    if (self.rank() == processes) {  // holds the permit while the queue forms, and is not in it
-                        auto held = session.acquire();
-                        self.meet();
-                        while (place->in_line.load() < threads || lock.waiting(session) < threads)
-                            nap(std::chrono::milliseconds{1});
-                        place->given = now_ns();
-                        place->end.store(place->given + work.window.count() * 4);
-                        session.release(held);
-                        return;
-                    }
+    return {
+        Lock::name, [=](const effort& work) -> sample {
+            const int waiters = work.at_most(wanted);
+            const int threads = waiters + 1;  // one of them holds
+            const int processes = std::min(threads, most_processes);
+            const auto steps = one_processor ? 0 : steps_for(std::chrono::microseconds{50});
+            Lock lock(1);
+            shared<scene> place;
+            run_crew(processes + 1, work.patience, [&](member& self) {
+                if (one_processor) pin(0);
+                auto session = lock.join();
+                if (self.rank() == processes) {  // holds the permit while the queue forms, and is not in it
+                    auto held = session.acquire();
                     self.meet();
-                    const std::function<void()> body = [&] { go_round(session, *place, waiters, steps); };
-                    std::vector<small_thread> mine;
-                    for (int i = self.rank(); i < threads; i += processes) mine.emplace_back(body);
-                    for (auto& one : mine) one.join();
-                });
-                if (place->turns == 0) throw std::runtime_error("nobody was granted the permit");
-                const auto median = [&](const auto& values) {
-                    return quantile({values.begin(), values.begin() + static_cast<std::ptrdiff_t>(place->turns)}, 0.5);
-                };
-                return {median(place->release), median(place->hand_off)};
-            }};
+                    while (place->in_line.load() < threads || lock.waiting(session) < threads)
+                        nap(std::chrono::milliseconds{1});
+                    const auto now = now_ns();
+                    place->given.store(now);
+                    place->end.store(now + work.window.count() * 4);
+                    session.release(held);
+                    return;
+                }
+                self.meet();
+                const std::function<void()> body = [&] { go_round(session, *place, waiters, steps); };
+                std::vector<small_thread> mine;
+                for (int i = self.rank(); i < threads; i += processes) mine.emplace_back(body);
+                for (auto& one : mine) one.join();
+            });
+            if (place->turns.load() == 0) throw std::runtime_error("nobody was granted the permit");
+            const auto median = [&](const auto& values) {
+                return quantile({values.begin(), values.begin() + static_cast<std::ptrdiff_t>(place->turns.load())}, 0.5);
+            };
+            return {median(place->release), median(place->hand_off)};
+        }};
 }
 
 }  // namespace

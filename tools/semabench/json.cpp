@@ -91,7 +91,7 @@ json json_of(const std::vector<finished>& all, const circumstances& around) {
             {"machine",
              {{"processors", processors().size()},
               {"model", processor_model()},
-              {"kernel", kernel_release()},
+              {"kernel", kernel_version()},
               {"undisturbed", around.undisturbed},
               {"load", around.load_before}}},
             {"results", std::move(results)},

@@ -52,7 +52,7 @@ void warn_about(const circumstances& around) {
     if (!around.optimised) {
         std::cerr << "semabench: warning: built without optimisation or with a sanitizer; the ratios mean nothing\n";
     }
-    if (around.load_before > 0.5 && !around.quick) {
+    if (around.is_busy() && !around.quick) {
         std::cerr << "semabench: warning: other work is running (load " << around.load_before << "); expect a wide spread\n";
     }
     if (processors().size() < 2) std::cerr << "semabench: warning: one processor only; nothing runs in parallel\n";

@@ -20,6 +20,9 @@ struct circumstances {
     bool optimised = false;
     bool undisturbed = false;  ///< loops that never wait ran before other work
     double load_before = 0;
+
+    /// Other work was running.
+    [[nodiscard]] bool is_busy() const noexcept { return load_before > 0.5; }
 };
 
 /// Whether this program was compiled with optimisation and without sanitizers.

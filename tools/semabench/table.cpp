@@ -111,7 +111,9 @@ std::string table_of(const std::vector<finished>& all) {
 std::string markdown_of(const std::vector<finished>& all, const circumstances& around) {
     std::ostringstream text;
     text << "Median of " << around.rounds << " rounds on " << processors().size() << " processors (" << processor_model()
-         << ", Linux " << kernel_release() << "); in brackets the smallest and the largest ratio of a round.\n\n"
+         << ", Linux " << kernel_version() << "); in brackets the smallest and the largest ratio of a round."
+         << (around.is_busy() ? " Other work was running: load " + amount(around.load_before, "") + "before the run." : "")
+         << "\n\n"
          << "| question | ours | peer | ratio | target | |\n|---|---|---|---|---|---|\n";
     for (const auto& one : all) {
         for (const auto& [about, found] : telling(one)) {
