@@ -37,7 +37,7 @@ struct effort {
 };
 
 inline constexpr effort full_effort{std::chrono::milliseconds{60}, 100,
-                                    std::chrono::milliseconds{2},  std::chrono::seconds{11},
+                                    std::chrono::milliseconds{2},  std::chrono::seconds{10},
                                     std::chrono::seconds{120},     1 << 20};
 inline constexpr effort quick_effort{std::chrono::milliseconds{2}, 3,
                                      std::chrono::milliseconds{1}, std::chrono::milliseconds{20},

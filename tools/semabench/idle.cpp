@@ -13,7 +13,7 @@
 
 // What a process costs that is attached and does nothing, or waits, or holds and has its lease renewed: its ticks of processor
 // time, and how often it wakes up, its own thread and the background thread together. All three are looked at over the same
-// stretch of time, which at full effort is longer than the time between two beats of a 30 s lease, 10 s.
+// stretch of time, at full effort 10 s: the time between two beats of a 30 s lease.
 
 namespace semabench {
 

@@ -117,7 +117,8 @@ std::string boxes_script(const finished& one, std::size_t measure, const std::st
         text << "set logscale x\nset arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#444444'\nset offsets graph 0.02, "
                 "graph 0.02\n";
     } else {
-        text << "set format x '" << scale_of(by.unit).format << "'\nset xrange [0:*]\n";
+        text << "set format x '" << scale_of(by.unit).format
+             << "'\nset xrange [0:" << (scale_of(by.unit).factor == 1 ? "1<*" : "*") << "]\n";
     }
     text << "$data << EOD\n"
          << data.str() << "EOD\n"

@@ -114,7 +114,7 @@ std::string markdown_of(const std::vector<finished>& all, const circumstances& a
          << ", Linux " << kernel_version() << "); in brackets the smallest and the largest ratio of a round."
          << (around.is_busy() ? " Other work was running: load " + amount(around.load_before, "") + "before the run." : "")
          << "\n\n"
-         << "| question | ours | peer | ratio | target | |\n|---|---|---|---|---|---|\n";
+         << "| question | figure | against | ratio | target | |\n|---|---|---|---|---|---|\n";
     for (const auto& one : all) {
         for (const auto& [about, found] : telling(one)) {
             const auto& by = one.what.measures[about.measure];

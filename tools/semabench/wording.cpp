@@ -68,7 +68,8 @@ std::string verdict(const benchmark& what, const line& about, const finding& fou
     if (!about.wanted) return "";
     if (found.met) return "met";
     const bool lower = what.measures.at(about.measure).direction == better::lower;
-    return formatted(lower ? "missed: %.0f %% too high" : "missed: %.0f %% too low", found.miss * 100);
+    const double percent = found.miss * 100;
+    return "missed: " + formatted(percent < 0.95 ? "%.1f" : "%.0f", percent) + (lower ? " % too high" : " % too low");
 }
 
 std::string spread_text(const benchmark& what, const line& about, const finding& found) {
