@@ -95,6 +95,7 @@ std::string boxes_script(const finished& one, std::size_t measure, const std::st
     std::ostringstream data;
     int rows = 0;
     bool ratios = false;
+    double largest = 0;
     for (const auto& about : one.what.lines) {
         if (about.measure != measure || !has_samples(one.result, about)) continue;
         ratios = about.peer.has_value();
@@ -103,8 +104,10 @@ std::string boxes_script(const finished& one, std::size_t measure, const std::st
         const double factor = ratios ? 1 : scale_of(by.unit).factor;
         const auto& name = one.what.contestants[about.peer.value_or(about.who)].name;
         data << quoted(name) << " " << ++rows;
-        for (const double value : {values.min, values.q1, values.median, values.q3, values.max})
+        for (const double value : {values.min, values.q1, values.median, values.q3, values.max}) {
             data << " " << number(value * factor);
+        }
+        largest = std::max(largest, std::max(values.max, about.wanted.value_or(0)));
         data << " " << (about.wanted ? number(*about.wanted * factor) : "NaN") << "\n";
     }
     if (rows == 0) return "";
@@ -117,8 +120,7 @@ std::string boxes_script(const finished& one, std::size_t measure, const std::st
         text << "set logscale x\nset arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#444444'\nset offsets graph 0.02, "
                 "graph 0.02\n";
     } else {
-        text << "set format x '" << scale_of(by.unit).format
-             << "'\nset xrange [0:" << (scale_of(by.unit).factor == 1 ? "1<*" : "*") << "]\n";
+        text << "set format x '" << scale_of(by.unit).format << "'\nset xrange [0:" << (largest > 0 ? "*" : "1") << "]\n";
     }
     text << "$data << EOD\n"
          << data.str() << "EOD\n"
