@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
     app.add_option("--filter", wanted.filter, "Only benchmarks in whose name this regular expression is found");
     app.add_option("--rounds", wanted.rounds, "Samples of each contestant (11; with --quick 2)")
         ->check(CLI::Range(1, 10'000));
-    app.add_flag("--quick", wanted.quick, "Tiny counts: shows that everything runs, measures nothing");
+    app.add_flag("--quick", wanted.quick, "Tiny counts and sizes: shows that everything runs, measures nothing");
     app.add_option("--json", wanted.json, "Writes all samples to this file; '-' for stdout in place of the table");
     app.add_option("--markdown", wanted.markdown,
                    "Writes the lines that answer the questions, as a table for README.md; '-' as above");
