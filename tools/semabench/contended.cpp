@@ -8,6 +8,7 @@
 #include "peers_kernel.hpp"
 #include "peers_posix.hpp"
 #include "peers_shmsem.hpp"
+#include "peers_twa.hpp"
 #include "process.hpp"
 
 // More processes than processors, and all of them want the one permit: what order costs in throughput, and what the lack of
@@ -22,7 +23,7 @@ constexpr int processors_used = 2;
 constexpr duration held_for{3'500};
 
 template <lock_to_measure Lock>
-contestant crowd() {
+contestant rush() {
     return {Lock::name, [](const effort& work) -> sample {
                 Lock lock(1);
                 shared<std::atomic<std::int64_t>> end(0);
@@ -69,20 +70,17 @@ contestant crowd() {
 void add_contended(std::vector<benchmark>& to) {
     const std::vector<measure> measures = {{"total", "/s", better::higher}, {"longest wait", "ns", better::lower}};
     const std::string scene = "8 processes on 2 processors, 1 permit held 3.5 us, ";
-    to.push_back({"contended/fifo",
-                  scene + "strictly first come, first served",
-                  measures,
-                  crowd<leased_semaphore>(),
-                  {{crowd<sysv_semaphore>(), {1.3}},
-                   {crowd<posix_semaphore>()},
-                   {crowd<robust_pthread_mutex>()},
-                   {crowd<flock_lock>()},
-                   {crowd<ownerless_semaphore>()}}});
-    to.push_back({"contended/throughput",
-                  scene + "order::throughput",
-                  measures,
-                  crowd<leased_semaphore_throughput>(),
-                  {{crowd<posix_semaphore>(), {0.9}}, {crowd<sysv_semaphore>()}}});
+    to.push_back(benchmark{"contended/fifo", scene + "strictly first come, first served", measures}.compare(
+        rush<leased_semaphore>(), {{rush<sysv_semaphore>(), {1.3}},
+                                   {rush<twa_yielding>()},
+                                   {rush<twa_parking>()},
+                                   {rush<posix_semaphore>()},
+                                   {rush<robust_pthread_mutex>()},
+                                   {rush<flock_lock>()},
+                                   {rush<ownerless_semaphore>()}}));
+    to.push_back(benchmark{"contended/throughput", scene + "order::throughput", measures}.compare(
+        rush<leased_semaphore_throughput>(),
+        {{rush<posix_semaphore>(), {0.9}}, {rush<sysv_semaphore>()}, {rush<robust_pthread_mutex>()}}));
 }
 
 }  // namespace semabench

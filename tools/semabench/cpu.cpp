@@ -107,9 +107,11 @@ std::string processor_model() {
     return "unknown";
 }
 
-std::string kernel_release() {
+std::string kernel_version() {
     utsname names{};
-    return uname(&names) == 0 ? names.release : "unknown";
+    if (uname(&names) != 0) return "unknown";
+    const std::string release = names.release;
+    return release.substr(0, release.find_first_not_of("0123456789."));
 }
 
 }  // namespace semabench

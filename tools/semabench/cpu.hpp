@@ -23,6 +23,15 @@ bool take_precedence() noexcept;
 /// Whether take_precedence() would be allowed.
 bool may_take_precedence() noexcept;
 
+/// Tells the processor that this is a loop that waits.
+inline void spin_pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
 /// Burns so many steps of plain computation. Counted work and not a look at the clock: a holder that is preempted has not
 /// done its work meanwhile.
 void burn(std::uint64_t steps);
@@ -32,6 +41,7 @@ std::uint64_t steps_for(duration length);
 /// Load average of the last minute: what else was going on.
 double load();
 std::string processor_model();
-std::string kernel_release();
+/// Its number, without what the distribution adds.
+std::string kernel_version();
 
 }  // namespace semabench

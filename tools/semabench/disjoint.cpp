@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "benchmark.hpp"
 #include "cpu.hpp"
 #include "peers_boost.hpp"
+#include "peers_kernel.hpp"
 #include "peers_posix.hpp"
 #include "peers_shmsem.hpp"
+#include "peers_twa.hpp"
 #include "process.hpp"
 #include "timing.hpp"
 
@@ -16,11 +19,9 @@ namespace semabench {
 
 namespace {
 
-constexpr unsigned permits = 8;
-
 template <lock_to_measure Lock>
-contestant crowd_on(int processes) {
-    return {Lock::name, [processes](const effort& work) -> sample {
+contestant crowd_on(int processes, unsigned permits) {
+    return {Lock::name, [processes, permits](const effort& work) -> sample {
                 Lock lock(permits);
                 const auto reports = run_crew(processes, work.patience, [&](member& self) {
                     pin(self.rank());
@@ -43,14 +44,21 @@ contestant crowd_on(int processes) {
 }  // namespace
 
 void add_disjoint(std::vector<benchmark>& to) {
-    const int processes = static_cast<int>(std::min<std::size_t>(processors().size(), permits));
-    to.push_back({"disjoint/8",
-                  std::to_string(processes) + " processes, 8 permits: pairs per second of all together",
-                  {{"total", "/s", better::higher}},
-                  crowd_on<leased_semaphore>(processes),
-                  {{crowd_on<posix_semaphore>(processes), {1.8}},
-                   {crowd_on<ownerless_semaphore>(processes)},
-                   {crowd_on<boost_semaphore>(processes)}}});
+    const auto processes = std::min<unsigned>(static_cast<unsigned>(processors().size()), 8);
+    const auto crew = static_cast<int>(processes);
+    const std::pair<const char*, unsigned> variants[] = {{"as-many", processes}, {"8", 8}};
+    for (const auto& [name, permits] : variants) {
+        benchmark one{std::string("disjoint/") + name,
+                      std::to_string(processes) + " processes, a processor each, " + std::to_string(permits) +
+                          " permits: pairs per second of all together",
+                      {{"total", "/s", better::higher}}};
+        to.push_back(
+            one.compare(crowd_on<leased_semaphore>(crew, permits), {{crowd_on<posix_semaphore>(crew, permits), {2.0}},
+                                                                    {crowd_on<ownerless_semaphore>(crew, permits)},
+                                                                    {crowd_on<twa_yielding>(crew, permits)},
+                                                                    {crowd_on<boost_semaphore>(crew, permits)},
+                                                                    {crowd_on<sysv_semaphore>(crew, permits)}}));
+    }
 }
 
 }  // namespace semabench

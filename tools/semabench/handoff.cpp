@@ -11,6 +11,7 @@
 #include "peers_kernel.hpp"
 #include "peers_posix.hpp"
 #include "peers_shmsem.hpp"
+#include "peers_twa.hpp"
 #include "process.hpp"
 
 // How long a permit takes from one process to another that waits for it. Three shapes:
@@ -147,28 +148,24 @@ contestant ping_pong(const char* name, bool one_processor) {
 
 void add_handoff(std::vector<benchmark>& to) {
     const std::vector<measure> hop = {{"hop", "ns", better::lower}};
-    to.push_back({"handoff/contended",
-                  "one permit, two processes in turn, a processor each",
-                  hop,
-                  contended_turns<leased_semaphore>(),
-                  {{ping_pong<two_posix>("sem_t ping-pong", false), {1.1}},
-                   {ping_pong<two_boost>("Boost ping-pong", false)},
-                   {contended_turns<sysv_semaphore>()},
-                   {contended_turns<robust_pthread_mutex>()},
-                   {contended_turns<flock_lock>()}}});
+    to.push_back(benchmark{"handoff/contended", "one permit, two processes in turn, a processor each", hop}.compare(
+        contended_turns<leased_semaphore>(), {{ping_pong<two_posix>("sem_t ping-pong", false), {1.1}},
+                                              {ping_pong<two_boost>("Boost ping-pong", false)},
+                                              {contended_turns<twa_yielding>()},
+                                              {contended_turns<twa_parking>()},
+                                              {contended_turns<sysv_semaphore>()},
+                                              {contended_turns<robust_pthread_mutex>()},
+                                              {contended_turns<flock_lock>()}}));
     for (const bool one : {false, true}) {
         const std::string where = one ? "one-cpu" : "two-cpus";
         const std::string text = one ? ", both on one processor" : ", a processor each";
-        to.push_back({"handoff/chase-" + where,
-                      "permits handed from one process to another in strict turns" + text,
-                      hop,
-                      chase(one),
-                      {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}});
-        to.push_back({"handoff/ownerless-" + where,
-                      "ping-pong with two semaphores of the ownerless kind" + text,
-                      hop,
-                      ping_pong<two_ownerless>("shmsem ownerless", one),
-                      {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}});
+        to.push_back(
+            benchmark{"handoff/chase-" + where, "permits handed from one process to another in strict turns" + text, hop}
+                .compare(chase(one), {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}));
+        to.push_back(
+            benchmark{"handoff/ownerless-" + where, "ping-pong with two semaphores of the ownerless kind" + text, hop}
+                .compare(ping_pong<two_ownerless>("shmsem ownerless", one),
+                         {{ping_pong<two_posix>("sem_t ping-pong", one), {1.1}}}));
     }
 }
 

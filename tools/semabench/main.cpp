@@ -11,9 +11,12 @@
 
 #include "benchmark.hpp"
 #include "cpu.hpp"
+#include "gnuplot.hpp"
 #include "interrupt.hpp"
+#include "plot.hpp"
 #include "progress.hpp"
 #include "report.hpp"
+#include "wording.hpp"
 
 namespace semabench {
 
@@ -25,6 +28,8 @@ struct request {
     int rounds = 0;
     std::string filter;
     std::string json;
+    std::string markdown;
+    std::string plots;
 };
 
 std::vector<benchmark> chosen(const std::string& filter) {
@@ -37,8 +42,8 @@ std::vector<benchmark> chosen(const std::string& filter) {
 
 void print_list(const std::vector<benchmark>& all) {
     for (const auto& one : all) {
-        std::cout << one.name << "\t" << one.question << "; against";
-        for (std::size_t i = 0; i < one.rivals.size(); ++i) std::cout << (i > 0 ? ", " : " ") << one.rivals[i].who.name;
+        std::cout << one.name << "\t" << one.question << ":";
+        for (std::size_t i = 0; i < one.contestants.size(); ++i) std::cout << (i > 0 ? "; " : " ") << label_of(one, i);
         std::cout << "\n";
     }
 }
@@ -47,19 +52,20 @@ void warn_about(const circumstances& around) {
     if (!around.optimised) {
         std::cerr << "semabench: warning: built without optimisation or with a sanitizer; the ratios mean nothing\n";
     }
-    if (around.load_before > 0.5 && !around.quick) {
+    if (around.is_busy() && !around.quick) {
         std::cerr << "semabench: warning: other work is running (load " << around.load_before << "); expect a wide spread\n";
     }
     if (processors().size() < 2) std::cerr << "semabench: warning: one processor only; nothing runs in parallel\n";
 }
 
-void write_json(const nlohmann::json& json, const std::string& where) {
+/// '-' is stdout.
+void write_text(const std::string& text, const std::string& where) {
     if (where == "-") {
-        std::cout << json.dump(2) << std::endl;
+        std::cout << text << std::flush;
         return;
     }
     std::ofstream file(where);
-    file << json.dump(2) << std::endl;
+    file << text << std::flush;
     if (!file) throw std::runtime_error("cannot write " + where);
 }
 
@@ -73,6 +79,7 @@ int serve(const request& wanted) {
         print_list(todo);
         return 0;
     }
+    if (!wanted.plots.empty()) require_gnuplot();
     const int rounds = wanted.rounds > 0 ? wanted.rounds : wanted.quick ? 2 : 11;
     const circumstances around{rounds, wanted.quick, built_for_speed(), may_take_precedence(), load()};
     warn_about(around);
@@ -84,8 +91,10 @@ int serve(const request& wanted) {
     }
     end_progress();
 
-    if (wanted.json != "-") std::cout << table_of(all) << std::flush;
-    if (!wanted.json.empty()) write_json(json_of(all, around), wanted.json);
+    if (wanted.json != "-" && wanted.markdown != "-") write_text(table_of(all), "-");
+    if (!wanted.json.empty()) write_text(json_of(all, around).dump() + "\n", wanted.json);
+    if (!wanted.markdown.empty()) write_text(markdown_of(all, around), wanted.markdown);
+    if (!wanted.plots.empty()) write_plots(all, wanted.plots);
     const auto failures = failures_of(all);
     for (const auto& line : failures) std::cerr << "semabench: failed: " << line << "\n";
     return failures.empty() ? 0 : 1;
@@ -106,8 +115,11 @@ int main(int argc, char** argv) {
     app.add_option("--filter", wanted.filter, "Only benchmarks in whose name this regular expression is found");
     app.add_option("--rounds", wanted.rounds, "Samples of each contestant (11; with --quick 2)")
         ->check(CLI::Range(1, 10'000));
-    app.add_flag("--quick", wanted.quick, "Tiny counts: shows that everything runs, measures nothing");
+    app.add_flag("--quick", wanted.quick, "Tiny counts and sizes: shows that everything runs, measures nothing");
     app.add_option("--json", wanted.json, "Writes all samples to this file; '-' for stdout in place of the table");
+    app.add_option("--markdown", wanted.markdown,
+                   "Writes the lines that answer the questions, as a table for README.md; '-' as above");
+    app.add_option("--plot", wanted.plots, "Draws each benchmark into an SVG file in this directory, with gnuplot");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cstdint>
+#include <cstddef>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -12,42 +12,33 @@
 #include "process.hpp"
 #include "timing.hpp"
 
-// Finding the one free permit among many. All others are held by this process, their leases kept. The rival is the same
-// library with few permits: the question is how the cost grows.
+// Finding a free permit as permits grow, with a part of them held. The held ones are never the same for long: each step
+// releases one of them at random and takes another, so that the free ones lie anywhere and nobody finds its own again.
 
 namespace semabench {
 
 namespace {
 
-enum class free_one { first, middle, last, moving };
-
-std::vector<shmsem::lease> take_all(leased_semaphore::session& session, unsigned permits) {
+std::vector<shmsem::lease> take(leased_semaphore::session& session, std::size_t count) {
     std::vector<shmsem::lease> held;
-    held.reserve(permits);
-    for (unsigned i = 0; i < permits; ++i) {
+    held.reserve(count);
+    while (held.size() < count) {
         auto one = session.semaphore.try_acquire();
-        if (!one)
-            throw std::runtime_error("only " + std::to_string(i) + " of " + std::to_string(permits) + " permits were free");
+        if (!one) throw std::runtime_error("no permit was free with " + std::to_string(held.size()) + " held");
         held.push_back(*std::move(one));
     }
     return held;
 }
 
-double standing(leased_semaphore::session& session, std::vector<shmsem::lease>& held, free_one where, duration window) {
-    const auto last = static_cast<std::uint32_t>(held.size()) - 1;
-    const auto seat = where == free_one::first ? 0 : where == free_one::middle ? last / 2 : last;
-    const auto found = std::find_if(held.begin(), held.end(), [&](const auto& one) { return one.seat() == seat; });
-    if (found == held.end()) throw std::runtime_error("no lease has seat " + std::to_string(seat));
-    found->release();
-    return nanoseconds_per(
-        [&] {
-            auto one = session.acquire();
-            session.release(one);
-        },
-        window);
-}
-
-double moving(leased_semaphore::session& session, std::vector<shmsem::lease>& held, duration window) {
+double pair_while_holding(leased_semaphore::session& session, std::vector<shmsem::lease>& held, duration window) {
+    if (held.empty()) {
+        return nanoseconds_per(
+            [&] {
+                auto one = session.acquire();
+                session.release(one);
+            },
+            window);
+    }
     // Shuffled leases and not a random index: the leases are then read in order, which costs the loop itself nothing, while
     // the permits that come free lie anywhere.
     std::shuffle(held.begin(), held.end(), std::minstd_rand(1));
@@ -61,16 +52,18 @@ double moving(leased_semaphore::session& session, std::vector<shmsem::lease>& he
         window);
 }
 
-contestant one_free_of(unsigned permits, free_one where) {
-    return {"shmsem, " + std::to_string(permits), [permits, where](const effort& work) -> sample {
+contestant with(double wanted, double fraction_held) {
+    return {"shmsem", [=](const effort& work) -> sample {
+                const auto permits = static_cast<unsigned>(work.at_most(wanted));
+                // One at least is free, for the acquire that follows a release to be able to go elsewhere.
+                const auto count = std::min(permits - 1, static_cast<unsigned>(permits * fraction_held));
                 leased_semaphore lock(permits);
                 const auto reports = run_crew(1, work.patience, [&](member& self) {
                     pin(0);
                     auto session = lock.join();
-                    auto held = take_all(session, permits);
+                    auto held = take(session, count);
                     take_precedence();
-                    self.report(0, where == free_one::moving ? moving(session, held, work.window)
-                                                             : standing(session, held, where, work.window));
+                    self.report(0, pair_while_holding(session, held, work.window));
                 });
                 return {reports[0][0]};
             }};
@@ -79,15 +72,14 @@ contestant one_free_of(unsigned permits, free_one where) {
 }  // namespace
 
 void add_many_permits(std::vector<benchmark>& to) {
-    const std::pair<const char*, free_one> places[] = {
-        {"first", free_one::first}, {"middle", free_one::middle}, {"last", free_one::last}, {"moving", free_one::moving}};
-    for (const auto& [word, where] : places) {
-        to.push_back(
-            {std::string("many-permits/") + word,
-             "acquire + release with 1 free of 10,000 permits against 1 free of 10; the free one: " + std::string(word),
-             {{"pair", "ns", better::lower}},
-             one_free_of(10'000, where),
-             {{one_free_of(10, where), {5.0}}}});
+    constexpr double permits[] = {1, 16, 256, 4096, 65536};
+    const std::pair<const char*, double> parts[] = {{"0", 0}, {"50", 0.5}, {"99.9", 0.999}};
+    for (const auto& [text, fraction] : parts) {
+        benchmark one{std::string("many-permits/held-") + text,
+                      std::string("acquire + release as permits grow, ") + text + " % of them held",
+                      {{"pair", "ns", better::lower}},
+                      "permits"};
+        to.push_back(one.grow(permits, [fraction = fraction](double size) { return with(size, fraction); }, {3.0}));
     }
 }
 

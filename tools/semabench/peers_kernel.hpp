@@ -59,6 +59,7 @@ class sysv_semaphore {
         void release(nothing) const { add(1); }
     };
     session join() const { return {id_}; }
+    static int waiting(const session& from) { return semctl(from.id, 0, GETNCNT); }
 
    private:
     int id_;

@@ -55,10 +55,20 @@ class leased_semaphore {
         return {std::move(home), std::move(semaphore)};
     }
 
+    static int waiting(const session& from) { return static_cast<int>(from.semaphore.stats().waiting); }
+
+   protected:
+    shmsem::limits limits_;
+
    private:
     segment_name name_;
-    shmsem::limits limits_;
     shmsem::semaphore_options options_;
+};
+
+/// The same with room for many waiters.
+class roomy_leased_semaphore : public leased_semaphore {
+   public:
+    explicit roomy_leased_semaphore(unsigned permits) : leased_semaphore(permits) { limits_.waiters = 1 << 14; }
 };
 
 class leased_semaphore_trying : public leased_semaphore {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -25,6 +26,27 @@ namespace semabench {
 
 namespace {
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+/// A process that runs `body` and ends, or dies with this one. An exception's message goes into `words`.
+pid_t forked(const std::function<void()>& body, last_words& words) {
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid < 0) fail("fork");
+    if (pid > 0) return pid;
+    // _exit in every case: the objects on this stack are the parent's to destroy.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    child_signals();
+    try {
+        body();
+        _exit(0);
+    } catch (const std::exception& error) {
+        std::snprintf(words.text, sizeof words.text, "%s", error.what());
+    } catch (...) {
+        std::snprintf(words.text, sizeof words.text, "unknown exception");
+    }
+    _exit(1);
+}
 }  // namespace
 
 doorbell::doorbell() : fd_(eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC)) {
@@ -44,25 +66,12 @@ void doorbell::wait() const {
     }
 }
 
-child::child(const std::function<void()>& body) {
-    const pid_t parent = getpid();
-    pid_ = fork();
-    if (pid_ < 0) fail("fork");
-    if (pid_ == 0) {
-        // _exit in every case: the objects on this stack are the parent's to destroy.
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent) _exit(1);
-        child_signals();
-        try {
-            body();
-            _exit(0);
-        } catch (const std::exception& error) {
-            std::snprintf(words_->text, sizeof words_->text, "%s", error.what());
-        } catch (...) {
-            std::snprintf(words_->text, sizeof words_->text, "unknown exception");
-        }
-        _exit(1);
-    }
+void nap(duration length) {
+    const timespec time{.tv_sec = length.count() / 1'000'000'000, .tv_nsec = length.count() % 1'000'000'000};
+    nanosleep(&time, nullptr);
+}
+
+child::child(const std::function<void()>& body) : pid_(forked(body, *words_)) {
     pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
     if (pidfd_ < 0) {
         const int error = errno;
@@ -126,6 +135,56 @@ bool child::asleep() const {
     // The state is the field after the command, which may itself hold parentheses.
     const char* after = std::strrchr(text, ')');
     return after != nullptr && std::strncmp(after, ") S", 3) == 0;
+}
+
+crowd::crowd(int size, duration patience, const std::function<void(const std::function<void()>& stay)>& body) {
+    shared<last_words> words;
+    shared<std::atomic<bool>> failed(false);
+    const doorbell ready;
+    const auto stay = [&] {
+        ready.ring();
+        for (;;) pause();
+    };
+    const auto until = clock::now() + patience;
+    members_.reserve(static_cast<std::size_t>(size));
+    try {
+        for (int i = 0; i < size; ++i) {
+            members_.push_back(forked(
+                [&] {
+                    try {
+                        body(stay);
+                    } catch (...) {
+                        failed->store(true);
+                        ready.ring();
+                        throw;
+                    }
+                },
+                *words));
+        }
+        for (int i = 0; i < size; ++i) {
+            pollfd on{ready.fd(), POLLIN, 0};
+            if (!poll_or_throw({&on, 1}, std::chrono::duration_cast<duration>(until - clock::now()))) {
+                throw std::runtime_error("hung: " + std::to_string(size - i) + " of " + std::to_string(size) +
+                                         " processes are not ready");
+            }
+            ready.wait();
+            if (failed->load()) {
+                rest(std::chrono::milliseconds{10});  // until it has said why
+                throw std::runtime_error(words->text[0] != 0 ? words->text : "a process failed");
+            }
+        }
+    } catch (...) {
+        end();
+        throw;
+    }
+}
+
+crowd::~crowd() { end(); }
+
+void crowd::end() noexcept {
+    for (const pid_t pid : members_) ::kill(pid, SIGKILL);
+    for (const pid_t pid : members_) waitpid(pid, nullptr, 0);
+    members_.clear();
 }
 
 struct member::meeting {

@@ -42,6 +42,11 @@ class shared {
     T* value_;
 };
 
+/// What a child that fails has to say; its parent reads it.
+struct last_words {
+    char text[240] = {};
+};
+
 /// Wakes one process from another through a descriptor, which the parent can watch together with its signals.
 class doorbell {
    public:
@@ -57,6 +62,9 @@ class doorbell {
    private:
     int fd_;
 };
+
+/// In a child: sleeps. (The parent rests, see interrupt.hpp.)
+void nap(duration length);
 
 /// One forked process. Destroyed: killed and reaped.
 class child {
@@ -80,12 +88,24 @@ class child {
     [[nodiscard]] bool asleep() const;
 
    private:
-    struct last_words {
-        char text[240] = {};
-    };
     shared<last_words> words_;
     pid_t pid_ = 0;
     int pidfd_ = -1;
+};
+
+/// Many processes that are there and do nothing. Destroyed: killed and reaped.
+class crowd {
+   public:
+    /// Each runs `body`, which calls `stay` when it is as it is to remain; that does not return. Ready when all have.
+    /// @throws std::runtime_error when one fails, or not all are ready in time
+    crowd(int size, duration patience, const std::function<void(const std::function<void()>& stay)>& body);
+    ~crowd();
+    crowd(const crowd&) = delete;
+    crowd& operator=(const crowd&) = delete;
+
+   private:
+    void end() noexcept;
+    std::vector<pid_t> members_;
 };
 
 /// What a member of a crew sees.

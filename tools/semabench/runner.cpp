@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <numeric>
 
 #include "interrupt.hpp"
 #include "progress.hpp"
@@ -30,44 +31,43 @@ std::vector<double> series::of(std::size_t measure) const {
 }
 
 outcome run(const benchmark& what, int rounds, const effort& work) {
-    outcome result;
-    result.ours.name = what.ours.name;
-    for (const auto& rival : what.rivals) result.rivals.push_back({rival.who.name, {}, {}});
-
-    struct turn {
-        const contestant* who;
-        series* into;
-    };
-    std::vector<turn> turns = {{&what.ours, &result.ours}};
-    for (std::size_t i = 0; i < what.rivals.size(); ++i) turns.push_back({&what.rivals[i].who, &result.rivals[i]});
-
-    for (int round = 0; round < rounds && result.ours.error.empty(); ++round) {
-        for (const auto& [who, into] : turns) {
-            show_progress(what.name, who->name, round + 1, rounds);
-            take_turn(*who, work, *into);
+    outcome result(what.contestants.size());
+    std::vector<std::size_t> turns(what.contestants.size());
+    std::iota(turns.begin(), turns.end(), 0U);
+    for (int round = 0; round < rounds; ++round) {
+        for (const auto i : turns) {
+            show_progress(what.name, what.contestants[i].name, round + 1, rounds);
+            take_turn(what.contestants[i], work, result[i]);
         }
         std::reverse(turns.begin(), turns.end());
     }
     return result;
 }
 
-comparison compare(const benchmark& what, const outcome& result, std::size_t rival, std::size_t measure) {
-    const auto ours = result.ours.of(measure);
-    const auto theirs = result.rivals.at(rival).of(measure);
+finding judge(const benchmark& what, const outcome& result, const line& about) {
+    const auto figures = result.at(about.who).of(about.measure);
+    std::vector<double> theirs;
     std::vector<double> ratios;
-    for (std::size_t i = 0; i < std::min(ours.size(), theirs.size()); ++i) {
-        if (theirs[i] > 0) ratios.push_back(ours[i] / theirs[i]);
+    if (about.peer) {
+        theirs = result.at(*about.peer).of(about.measure);
+        for (std::size_t i = 0; i < std::min(figures.size(), theirs.size()); ++i) {
+            if (theirs[i] > 0) ratios.push_back(figures[i] / theirs[i]);
+        }
     }
-    comparison line{spread_of(ours), spread_of(theirs), spread_of(ratios), {}, true, 0};
-    const auto& targets = what.rivals.at(rival).targets;
-    if (measure < targets.size()) line.wanted = targets[measure];
-    if (line.wanted) {
-        const double excess = line.ratio.median / *line.wanted - 1;
-        const double worse = what.measures.at(measure).direction == better::lower ? excess : -excess;
-        line.met = worse <= 0 && !ratios.empty();
-        line.miss = std::max(0.0, worse);
+    finding found{spread_of(figures), spread_of(theirs), spread_of(ratios), true, 0};
+    if (about.wanted) {
+        const double value = about.peer ? found.ratio.median : found.figure.median;
+        const double scale = *about.wanted != 0 ? *about.wanted : 1;
+        const double excess = (value - *about.wanted) / scale;
+        const double worse = what.measures.at(about.measure).direction == better::lower ? excess : -excess;
+        found.met = worse <= 0 && !(about.peer ? ratios : figures).empty();
+        found.miss = std::max(0.0, worse);
     }
-    return line;
+    return found;
+}
+
+bool has_samples(const outcome& result, const line& about) {
+    return !result.at(about.who).rounds.empty() && (!about.peer || !result.at(*about.peer).rounds.empty());
 }
 
 }  // namespace semabench

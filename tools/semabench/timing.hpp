@@ -8,11 +8,12 @@
 
 namespace semabench {
 
-/// Nanoseconds that one call of `step` takes in a loop: the median over batches, after a warm-up of a tenth of the window.
+/// Nanoseconds that one call of `step` takes in a loop: the median over batches, or another quantile, after a warm-up of a tenth
+/// of the window.
 /// A batch that was interrupted by another process is an outlier among thousands and does not move the median. Batches are
 /// long enough for the two looks at the clock not to count.
 template <class Step>
-double nanoseconds_per(Step&& step, duration window, int batch = 500) {
+double nanoseconds_per(Step&& step, duration window, int batch = 500, double q = 0.5) {
     const auto warm = now_ns() + window.count() / 10;
     do {
         for (int i = 0; i < batch; ++i) step();
@@ -28,7 +29,7 @@ double nanoseconds_per(Step&& step, duration window, int batch = 500) {
         batches.push_back(static_cast<double>(stop - start) / batch);
         start = now_ns();
     }
-    return quantile(std::move(batches), 0.5);
+    return quantile(std::move(batches), q);
 }
 
 /// How often per second `step` runs, counted over the whole window.

@@ -6,6 +6,7 @@
 #include "peers_kernel.hpp"
 #include "peers_posix.hpp"
 #include "peers_shmsem.hpp"
+#include "peers_twa.hpp"
 #include "process.hpp"
 #include "timing.hpp"
 
@@ -39,33 +40,28 @@ contestant pairs_of(unsigned permits) {
 void add_uncontended(std::vector<benchmark>& to) {
     const std::vector<measure> pair = {{"pair", "ns", better::lower}};
     for (const unsigned permits : {1U, 8U}) {
-        benchmark one;
-        one.name = "uncontended/" + std::to_string(permits);
-        one.question = "acquire + release by one process, " + std::to_string(permits) + " permit" + (permits > 1 ? "s" : "");
-        one.measures = pair;
-        one.ours = pairs_of<leased_semaphore>(permits);
-        one.rivals.push_back({pairs_of<posix_semaphore>(permits), {1.5}});
-        one.rivals.push_back({pairs_of<ownerless_semaphore>(permits)});
-        one.rivals.push_back({pairs_of<boost_semaphore>(permits)});
-        one.rivals.push_back({pairs_of<boost_named_semaphore>(permits)});
-        if (permits == 1) one.rivals.push_back({pairs_of<robust_pthread_mutex>(permits)});
-        one.rivals.push_back({pairs_of<sysv_semaphore>(permits)});
+        std::vector<rival> rivals = {{pairs_of<posix_semaphore>(permits), {1.25}},
+                                     {pairs_of<ownerless_semaphore>(permits)},
+                                     {pairs_of<twa_yielding>(permits)},
+                                     {pairs_of<twa_parking>(permits)},
+                                     {pairs_of<boost_semaphore>(permits)},
+                                     {pairs_of<boost_named_semaphore>(permits)},
+                                     {pairs_of<sysv_semaphore>(permits)}};
         if (permits == 1) {
-            one.rivals.push_back({pairs_of<flock_lock>(permits)});
-            one.rivals.push_back({pairs_of<ofd_lock>(permits)});
+            rivals.push_back({pairs_of<robust_pthread_mutex>(permits)});
+            rivals.push_back({pairs_of<flock_lock>(permits)});
+            rivals.push_back({pairs_of<ofd_lock>(permits)});
         }
-        to.push_back(std::move(one));
+        benchmark one{"uncontended/" + std::to_string(permits),
+                      "acquire + release by one process, " + std::to_string(permits) + " permit" + (permits > 1 ? "s" : ""),
+                      pair};
+        to.push_back(one.compare(pairs_of<leased_semaphore>(permits), rivals));
     }
-    to.push_back({"uncontended/try",
-                  "try_acquire + release by one process, 1 permit",
-                  pair,
-                  pairs_of<leased_semaphore_trying>(1),
-                  {{pairs_of<posix_semaphore_trying>(1), {1.5}}}});
-    to.push_back({"uncontended/ownerless",
-                  "acquire + release of the ownerless kind by one process, 1 permit",
-                  pair,
-                  pairs_of<ownerless_semaphore>(1),
-                  {{pairs_of<posix_semaphore>(1), {1.5}}}});
+    to.push_back(benchmark{"uncontended/try", "try_acquire + release by one process, 1 permit", pair}.compare(
+        pairs_of<leased_semaphore_trying>(1), {{pairs_of<posix_semaphore_trying>(1), {1.25}}}));
+    to.push_back(
+        benchmark{"uncontended/ownerless", "acquire + release of the ownerless kind by one process, 1 permit", pair}.compare(
+            pairs_of<ownerless_semaphore>(1), {{pairs_of<posix_semaphore>(1), {1.25}}}));
 }
 
 }  // namespace semabench
