@@ -209,6 +209,7 @@ life membership::life_of(layout::process_index p) const noexcept {
 }
 
 entry_word membership::mark_if_dead(layout::process_index p) noexcept {
+    if (!view_.has_process(p)) return {};
     process_entry& e = view_.process(p);
     entry_word w = entry(p);
     if (w.state == entry_state::joining) {
