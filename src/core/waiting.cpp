@@ -21,6 +21,9 @@ namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr os::nanoseconds longest_sleep{60'000'000'000};  // a file that was cut short wakes nobody
 constexpr os::nanoseconds spin_length{30'000};            // about what it takes to sleep and to be woken
+constexpr os::nanoseconds roused_spin_length{100'000};    // of one who was woken ahead: two others may come first
+constexpr int spins_in_a_round = 32;                      // about half a microsecond
+constexpr int rounds_between_yields = 3;
 // Whoever expects to be served soon watches nobody at first. Longer than the time between two ticks of the kernel's clock: a timer
 // that comes before those would cost as much again as the sleep.
 constexpr os::nanoseconds short_sleep{10'000'000};
@@ -69,7 +72,7 @@ class wait {
     node_state run(wait_result& left) noexcept;
 
    private:
-    void spin() noexcept;
+    bool spin(os::nanoseconds length) noexcept;
     void take_what_is_open() noexcept;
     [[nodiscard]] os::instant look_at_leases() noexcept;
     std::span<os::waited_word> watch_holders(std::span<os::waited_word> room) noexcept;
@@ -82,17 +85,19 @@ class wait {
     const wait_request& request_;
 };
 
-void wait::spin() noexcept {
+// Now and then it lets others have the processor: one of them may be who is to serve us.
+bool wait::spin(os::nanoseconds length) noexcept {
     mine_.node().signal.fetch_and(~waiter_asleep, std::memory_order_seq_cst);
-    const os::instant end = std::min(request_.until, os::after(os::now(), spin_length));
-    for (;;) {
-        for (int i = 0; i < 32; ++i) {
-            if (!mine_.waits()) return the_luck.won();
+    const os::instant end = std::min(request_.until, os::after(os::now(), length));
+    for (int round = 1; mine_.waits(); ++round) {
+        for (int i = 0; i < spins_in_a_round && mine_.waits(); ++i) {
             if (info_.order == order::throughput) take_what_is_open();
             os::relax();
         }
-        if (os::now() >= end || request_.stop.stop_requested()) return the_luck.lost();
+        if (os::now() >= end || request_.stop.stop_requested()) return !mine_.waits();
+        if (round % rounds_between_yields == 0) ::sched_yield();
     }
+    return true;
 }
 
 // Only whoever is first gets anything by this: dispatch() serves in order.
@@ -158,8 +163,12 @@ node_state wait::run(wait_result& left) noexcept {
     const bool may_spin = short_wait && the_luck.try_it();
     mine_.node().processor.store(may_spin ? static_cast<std::uint32_t>(::sched_getcpu()) : layout::none, relaxed);
     if (may_spin && block.head.load(relaxed) == mine_.index()) {
-        spin();
-        short_wait = false;
+        if (spin(spin_length)) {
+            the_luck.won();
+        } else {
+            the_luck.lost();
+            short_wait = false;
+        }
     }
     if (const auto now = mine_.state(); now != node_state::waiting) return now.value_or(node_state::free);
 
@@ -177,7 +186,7 @@ node_state wait::run(wait_result& left) noexcept {
     bool for_long = !barging && !short_wait;
     for (bool woken = false;; woken = true) {
         // Woken before its turn, it is about to come, or with order::throughput something was open.
-        if (woken && (may_spin || (barging && !for_long))) spin();
+        if (woken && (may_spin || (barging && !for_long))) spin(roused_spin_length);
         // Before the state: see waiter_signal.hpp. A ring after this changes the signal, and the sleep ends at once.
         const std::uint32_t seen = mine_.node().signal.fetch_or(waiter_asleep, std::memory_order_seq_cst) | waiter_asleep;
         if (barging) {
