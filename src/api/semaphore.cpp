@@ -31,6 +31,7 @@ enum class patience : std::uint8_t { none, bounded, endless };
 
 // How long a call may stand before a lock, which is held for microseconds unless its owner is stopped.
 os::instant lock_deadline(patience how, deadline until) noexcept {
+    if (how == patience::endless) return until;
     const os::instant now = os::now();
     return how == patience::none || until <= now ? now + brief : until;
 }
@@ -74,7 +75,7 @@ core::swept sweep_if_worthwhile(const semaphore_info& info, std::uint64_t identi
     auto& swept_at = info.home->swept_at(info.index);
     const std::uint32_t now = info.clock.at(os::now()).value;
     if (info.range.capacity > few_slots && swept_at.exchange(now, relaxed) == now) return {};
-    return core::sweep(*info.home, info.index, identity);
+    return core::sweep(*info.home, info.index, identity, os::now());
 }
 
 // For messages: made only when something went wrong.
@@ -279,7 +280,7 @@ std::uint32_t semaphore::reap(std::error_code& ec) noexcept {
     }
     const std::uint64_t identity = info_->home->join(ec);
     if (identity == 0) return 0;
-    const std::uint32_t taken = core::sweep(*info_->home, info_->index, identity).taken_back;
+    const std::uint32_t taken = core::sweep(*info_->home, info_->index, identity, os::now()).taken_back;
     core::request_dispatch(*info_->home, info_->index, identity);
     if (info_->home->torn()) ec = errc::segment_truncated;
     return taken;

@@ -127,7 +127,7 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     }
     wait_result left = wait_result::failed;
     node_state end = mine.state().value_or(node_state::free);
-    if (end == node_state::waiting) end = wait_until_served(info, identity, mine, request, left);
+    if (end == node_state::waiting) end = wait_until_served(info, identity, mine, request, enqueued, left);
     // Taken out by others, because we were stopped for long after our deadline: as good as timed out.
     if ((end == node_state::free || end == node_state::abandoned) && left == wait_result::failed &&
         os::now() >= request.until) {

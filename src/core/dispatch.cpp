@@ -55,9 +55,10 @@ void wait_queue::serve_all() noexcept {
             continue;
         }
         const node_word word = node_word::unpack(view_.node(n).word.load());
-        if (!take_out_front(n, word)) {
+        const os::instant now = os::now();
+        if (!take_out_front(n, word, now)) {
             if (looks_for_itself(n)) return;
-            const bool served = info_.kind == kind::leased ? serve_leased(n, word) : serve_ownerless(n, word);
+            const bool served = info_.kind == kind::leased ? serve_leased(n, word, now) : serve_ownerless(n, word, now);
             if (!served) return;
         }
     }
@@ -86,7 +87,7 @@ void wait_queue::take_out_abandoned() noexcept {
 }
 
 // A head that nothing can be granted to: abandoned, of a dying process, or asking for more than there is.
-bool wait_queue::take_out_front(std::uint32_t n, node_word word) noexcept {
+bool wait_queue::take_out_front(std::uint32_t n, node_word word, os::instant now) noexcept {
     layout::node& node = view_.node(n);
     std::uint64_t bits = word.pack();
     if (word.state == node_state::abandoned) {
@@ -101,7 +102,7 @@ bool wait_queue::take_out_front(std::uint32_t n, node_word word) noexcept {
         return true;
     }
     // A waiter that is stopped cannot leave by itself, and must not hold up those behind it.
-    if (node.until_ns.load(relaxed) <= static_cast<std::uint64_t>(os::now().time_since_epoch().count())) {
+    if (node.until_ns.load(relaxed) <= static_cast<std::uint64_t>(now.time_since_epoch().count())) {
         if (node.word.compare_exchange_strong(bits, word.as(node_state::abandoned).pack())) {
             remove_abandoned(n, word.as(node_state::abandoned));
         }
@@ -127,12 +128,12 @@ bool wait_queue::take_out_front(std::uint32_t n, node_word word) noexcept {
 //   5 wake, after unlocking                grant.before_wake     the same                            the dead granter's reaper wakes it
 // A slot is granted only here, under the lock, right after granted_to was written, so "granted" and granted_to together name
 // one node, and no fast acquisition by another thread of the waiter's process can look like it: that one is "held".     (I1)
-bool wait_queue::serve_leased(std::uint32_t n, node_word word) noexcept {
+bool wait_queue::serve_leased(std::uint32_t n, node_word word, os::instant now) noexcept {
     layout::node& node = view_.node(n);
     const std::uint32_t wanted = node.permits.load(relaxed);
     if (open_slots(wanted) < wanted) return false;
     const std::uint32_t ttl = node.ttl_ticks.load(relaxed);
-    const layout::tick until = ttl == 0 ? layout::tick{} : layout::tick_clock::after(home_.clock().at(os::now()), ttl);
+    const layout::tick until = ttl == 0 ? layout::tick{} : layout::tick_clock::after(home_.clock().at(now), ttl);
     std::uint32_t first = none;
     std::uint32_t got = 0;
     hints_.each(0, [&](std::uint32_t s) {
@@ -150,7 +151,7 @@ bool wait_queue::serve_leased(std::uint32_t n, node_word word) noexcept {
         return open_slots(wanted) >= wanted;
     }
     node.first_slot.store(first, relaxed);
-    if (!mark_granted(n, word)) {
+    if (!mark_granted(n, word, now)) {
         take_back(n, word.process);  // it left in this very moment
         return true;                 // the next round takes it out
     }
@@ -183,9 +184,9 @@ bool wait_queue::install(std::uint32_t s, std::uint32_t n, layout::process_index
     return true;
 }
 
-bool wait_queue::mark_granted(std::uint32_t n, node_word waiting) noexcept {
+bool wait_queue::mark_granted(std::uint32_t n, node_word waiting, os::instant when) noexcept {
     layout::node& node = view_.node(n);
-    const auto now = static_cast<std::uint64_t>(os::now().time_since_epoch().count());
+    const auto now = static_cast<std::uint64_t>(when.time_since_epoch().count());
     node.granted_ns.store(now, relaxed);
     std::uint64_t bits = waiting.pack();
     // release: the waiter's acquire load of "granted" sees first_slot and granted_ns.
@@ -241,7 +242,7 @@ void wait_queue::take_back(std::uint32_t n, layout::process_index p) noexcept {
 //   1 count - 1, granting to node  COMMIT  count.taken     granting, node waiting               2; or, node abandoned: count + 1
 //   2 node waiting -> granted              count.marked    granting, node not waiting           3
 //   3 granting -> none                     -               nothing                              nothing
-bool wait_queue::serve_ownerless(std::uint32_t n, node_word word) noexcept {
+bool wait_queue::serve_ownerless(std::uint32_t n, node_word word, os::instant when) noexcept {
     std::uint64_t seen = block_.count.load(std::memory_order_seq_cst);
     count_word with;
     do {
@@ -250,7 +251,7 @@ bool wait_queue::serve_ownerless(std::uint32_t n, node_word word) noexcept {
         with = now.minus_one().moving(transit::granting, n, word.seq);
     } while (!block_.count.compare_exchange_weak(seen, with.pack(), std::memory_order_seq_cst));
     os::kill_point("count.taken");
-    mark_granted(n, word);
+    mark_granted(n, word, when);
     os::kill_point("count.marked");
     settle_count();
     return true;
@@ -268,7 +269,7 @@ void wait_queue::settle_count() noexcept {
             const node_word word = node_word::unpack(bits);
             const bool same = (word.seq & count_word::tag_mask) == now.tag && node.semaphore.load(relaxed) == index_;
             if (now.transit == transit::granting && same) {
-                if (word.state == node_state::waiting && mark_granted(now.node, word)) continue;
+                if (word.state == node_state::waiting && mark_granted(now.node, word, os::now())) continue;
                 // It left before it was marked: the unit never reached it. An abandoned node is freed only under this lock.
                 if (node_word::unpack(node.word.load()).state == node_state::abandoned) settled = settled.plus_one();
             } else if (now.transit == transit::returning && same && word.state == node_state::granted) {

@@ -197,7 +197,7 @@ os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, b
     if (!expired && (!waits || gate == 0)) return os::never;
     // The dead too, and hints that somebody was stopped before setting: this is the backstop for whatever was missed.
     os::kill_point("keeper.before_sweep");
-    (void)sweep(home_, index, identity_);
+    (void)sweep(home_, index, identity_, os::now());
     if (gate == 0) return os::never;
     request_dispatch(home_, index, identity_);
     // Leases that begin after this look live at least as long as the shortest ttl that anybody uses here.
@@ -334,9 +334,9 @@ os::instant keeper::tell_of_losses(os::instant now) noexcept {
     return next;
 }
 
-void ask_keeper_to_watch(attachment& home, os::instant by) noexcept {
+void ask_keeper_to_watch(attachment& home, os::instant by, os::instant now) noexcept {
     const os::instant planned{os::nanoseconds{home.member().page().keeper_wakes_ns.load(std::memory_order_seq_cst)}};
-    if (planned > std::min(by, os::after(os::now(), backstop))) home.poke_keeper();
+    if (planned > std::min(by, os::after(now, backstop))) home.poke_keeper();
 }
 
 }  // namespace shmsem::core

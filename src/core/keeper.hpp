@@ -77,7 +77,7 @@ class keeper {
     boost::thread thread_;
 };
 
-/// For a thread that begins to wait: its background thread is to be awake by then, since something may expire.
-void ask_keeper_to_watch(attachment& home, os::instant by) noexcept;
+/// For a thread that begins to wait now: its background thread is to be awake by then, since something may expire.
+void ask_keeper_to_watch(attachment& home, os::instant by, os::instant now) noexcept;
 
 }  // namespace shmsem::core

@@ -81,10 +81,9 @@ std::uint32_t semaphores_used(const attachment& home) noexcept {
     return std::min(home.view().header().semaphores_used.load(std::memory_order_acquire), home.view().sizes().semaphores);
 }
 
-swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept {
+swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant start) noexcept {
     const semaphore_info& info = home.info(index);
     layout::semaphore_block& block = home.view().semaphore(index);
-    const os::instant start = os::now();
     const layout::tick now = home.clock().at(start);
     judge lives(home.member());
     swept result;
@@ -186,7 +185,7 @@ std::uint32_t reap_all(attachment& home, std::uint64_t identity) noexcept {
     }
     for (std::uint32_t index = 0; index < semaphores_used(home); ++index) {
         if (!home.ready(index)) continue;
-        if (home.info(index).kind == kind::leased) taken += sweep(home, index, identity).taken_back;
+        if (home.info(index).kind == kind::leased) taken += sweep(home, index, identity, os::now()).taken_back;
         request_dispatch(home, index, identity);
     }
     return taken;

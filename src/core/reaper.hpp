@@ -16,7 +16,7 @@ struct swept {
 };
 /// Looks at every slot of one semaphore. Dead holders met on the way are reaped, as far as that needs no waiting. If it
 /// has taken anything back, whoever waits is served.
-swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
+swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant now) noexcept;
 
 /// For a waiter, who heard of a death: opens what a dead process held of this semaphore, and no more. The rest is left to those who
 /// reap it as a whole: the kernel woke one of them too.

@@ -68,7 +68,7 @@ void wait_queue::settle_slots() noexcept {
             if (o.granted() && o.process == w.process && other.granted_to.load(relaxed) == n) ++got;
         }
         node.first_slot.store(info_.range.first + i, relaxed);
-        if (got != node.permits.load(relaxed) || !mark_granted(n, word)) take_back(n, w.process);
+        if (got != node.permits.load(relaxed) || !mark_granted(n, word, os::now())) take_back(n, w.process);
     }
 }
 

@@ -60,11 +60,11 @@ class wait_queue {
     void hurry_if_first_waits_long() noexcept;
     [[nodiscard]] bool looks_for_itself(std::uint32_t node) noexcept;
     void take_out_abandoned() noexcept;
-    bool take_out_front(std::uint32_t node, layout::node_word word) noexcept;
-    bool serve_leased(std::uint32_t node, layout::node_word word) noexcept;
-    bool serve_ownerless(std::uint32_t node, layout::node_word word) noexcept;
+    bool take_out_front(std::uint32_t node, layout::node_word word, os::instant now) noexcept;
+    bool serve_leased(std::uint32_t node, layout::node_word word, os::instant now) noexcept;
+    bool serve_ownerless(std::uint32_t node, layout::node_word word, os::instant now) noexcept;
     bool install(std::uint32_t slot, std::uint32_t node, layout::process_index p, layout::tick until) noexcept;
-    bool mark_granted(std::uint32_t node, layout::node_word waiting) noexcept;
+    bool mark_granted(std::uint32_t node, layout::node_word waiting, os::instant now) noexcept;
     void take_back(std::uint32_t node, layout::process_index p) noexcept;
     std::uint32_t open_slots(std::uint32_t enough) noexcept;
     void settle_slots() noexcept;

@@ -34,10 +34,10 @@ constexpr std::size_t holders_watched = 16;
 class waiting_mark {
    public:
     /// @param by  when something that it waits for may expire
-    waiting_mark(attachment& home, os::instant by) noexcept : page_(home.member().page()) {
+    waiting_mark(attachment& home, os::instant by, os::instant now) noexcept : page_(home.member().page()) {
         page_.waiting.fetch_add(1, std::memory_order_seq_cst);
         page_.waits_begun.fetch_add(1, std::memory_order_seq_cst);
-        ask_keeper_to_watch(home, by);
+        ask_keeper_to_watch(home, by, now);
     }
     ~waiting_mark() { page_.waiting.fetch_sub(1, std::memory_order_seq_cst); }
     waiting_mark(const waiting_mark&) = delete;
@@ -69,12 +69,13 @@ class wait {
     wait(const semaphore_info& info, std::uint64_t identity, claimed_node& mine, const wait_request& request) noexcept
         : info_(info), home_(*info.home), identity_(identity), mine_(mine), request_(request) {}
 
-    node_state run(wait_result& left) noexcept;
+    node_state run(os::instant now, wait_result& left) noexcept;
 
    private:
-    bool spin(os::nanoseconds length) noexcept;
+    enum class manner : std::uint8_t { first, roused };
+    bool spin(manner how) noexcept;
     void take_what_is_open() noexcept;
-    [[nodiscard]] os::instant look_at_leases() noexcept;
+    [[nodiscard]] os::instant look_at_leases(os::instant now) noexcept;
     std::span<os::waited_word> watch_holders(std::span<os::waited_word> room) noexcept;
     void sleep(std::uint32_t seen, os::instant until, os::futex_word* stopped_here, bool for_long) noexcept;
 
@@ -85,17 +86,18 @@ class wait {
     const wait_request& request_;
 };
 
-// Now and then it lets others have the processor: one of them may be who is to serve us.
-bool wait::spin(os::nanoseconds length) noexcept {
+// Who was woken ahead lets others have the processor now and then: one of them may be who comes first. Who is first itself does not,
+// so that it learns not to spin where it has the one processor that the holder needs.
+bool wait::spin(manner how) noexcept {
     mine_.node().signal.fetch_and(~waiter_asleep, std::memory_order_seq_cst);
-    const os::instant end = std::min(request_.until, os::after(os::now(), length));
+    const os::instant end = std::min(request_.until, os::after(os::now(), how == manner::first ? spin_length : roused_spin_length));
     for (int round = 1; mine_.waits(); ++round) {
         for (int i = 0; i < spins_in_a_round && mine_.waits(); ++i) {
             if (info_.order == order::throughput) take_what_is_open();
             os::relax();
         }
         if (os::now() >= end || request_.stop.stop_requested()) return !mine_.waits();
-        if (round % rounds_between_yields == 0) ::sched_yield();
+        if (how == manner::roused && round % rounds_between_yields == 0) ::sched_yield();
     }
     return true;
 }
@@ -116,12 +118,12 @@ void wait::take_what_is_open() noexcept {
 }
 
 // @return when the next lease can expire
-os::instant wait::look_at_leases() noexcept {
+os::instant wait::look_at_leases(os::instant now) noexcept {
     if (info_.kind != kind::leased) return os::never;
-    const swept found = sweep(home_, info_.index, identity_);
+    const swept found = sweep(home_, info_.index, identity_, now);
     // A lease that begins later lives for the shortest ttl at least.
     const std::uint32_t shortest = info_.block->shortest_ttl.load(relaxed);
-    return shortest == 0 ? found.next : std::min(found.next, os::after(os::now(), layout::duration_of(shortest)));
+    return shortest == 0 ? found.next : std::min(found.next, os::after(now, layout::duration_of(shortest)));
 }
 
 // What tells of the deaths of those who hold something now. Whoever is found dead already gives it back here and now.
@@ -156,23 +158,24 @@ void wait::sleep(std::uint32_t seen, os::instant until, os::futex_word* stopped_
     os::futex_wait(mine_.node().signal, seen, until);
 }
 
-node_state wait::run(wait_result& left) noexcept {
+node_state wait::run(os::instant now, wait_result& left) noexcept {
     layout::semaphore_block& block = *info_.block;
     const bool barging = info_.order == order::throughput;
     bool short_wait = block.front_wait_ns.load(relaxed) <= worth_spinning_ns;
     const bool may_spin = short_wait && the_luck.try_it();
     mine_.node().processor.store(may_spin ? static_cast<std::uint32_t>(::sched_getcpu()) : layout::none, relaxed);
     if (may_spin && block.head.load(relaxed) == mine_.index()) {
-        if (spin(spin_length)) {
+        if (spin(manner::first)) {
             the_luck.won();
         } else {
             the_luck.lost();
             short_wait = false;
+            now = os::now();
         }
     }
-    if (const auto now = mine_.state(); now != node_state::waiting) return now.value_or(node_state::free);
+    if (const auto end = mine_.state(); end != node_state::waiting) return end.value_or(node_state::free);
 
-    const waiting_mark mark(home_, look_at_leases());
+    const waiting_mark mark(home_, look_at_leases(now), now);
     os::futex_word stopped_here{0};
     const auto wake = [&] {
         stopped_here.store(1, std::memory_order_seq_cst);
@@ -182,11 +185,11 @@ node_state wait::run(wait_result& left) noexcept {
     std::optional<std::stop_callback<decltype(wake)>> on_stop;
     if (request_.stop.stop_possible()) on_stop.emplace(request_.stop, wake);
 
-    const os::instant soon = os::after(os::now(), barging ? barging_limit : short_sleep);
+    const os::instant soon = os::after(now, barging ? barging_limit : short_sleep);
     bool for_long = !barging && !short_wait;
     for (bool woken = false;; woken = true) {
         // Woken before its turn, it is about to come, or with order::throughput something was open.
-        if (woken && (may_spin || (barging && !for_long))) spin(roused_spin_length);
+        if (woken && (may_spin || (barging && !for_long))) (void)spin(manner::roused);
         // Before the state: see waiter_signal.hpp. A ring after this changes the signal, and the sleep ends at once.
         const std::uint32_t seen = mine_.node().signal.fetch_or(waiter_asleep, std::memory_order_seq_cst) | waiter_asleep;
         if (barging) {
@@ -197,7 +200,7 @@ node_state wait::run(wait_result& left) noexcept {
         const node_state state = mine_.state().value_or(node_state::free);
         if (state != node_state::waiting) return state;
         const bool stopped = request_.stop.stop_requested();
-        const os::instant now = os::now();
+        if (woken) now = os::now();
         if (stopped || now >= request_.until) {
             if (!mine_.abandon()) continue;
             left = stopped ? wait_result::cancelled : wait_result::timed_out;
@@ -222,8 +225,8 @@ node_state wait::run(wait_result& left) noexcept {
 }  // namespace
 
 node_state wait_until_served(const semaphore_info& info, std::uint64_t identity, claimed_node& mine,
-                             const wait_request& request, wait_result& left) noexcept {
-    return wait(info, identity, mine, request).run(left);
+                             const wait_request& request, os::instant now, wait_result& left) noexcept {
+    return wait(info, identity, mine, request).run(now, left);
 }
 
 }  // namespace shmsem::core

@@ -12,6 +12,6 @@ namespace shmsem::core {
 /// @param left  why, when it left the queue by itself: the answer is `abandoned` then
 /// @return what has become of its node
 layout::node_state wait_until_served(const semaphore_info& info, std::uint64_t identity, claimed_node& mine,
-                                     const wait_request& request, wait_result& left) noexcept;
+                                     const wait_request& request, os::instant now, wait_result& left) noexcept;
 
 }  // namespace shmsem::core
