@@ -128,7 +128,11 @@ Handle handle_in(const std::shared_ptr<core::attachment>& home, std::uint32_t in
         ec = errc::semaphore_kind;
         return {};
     }
-    if (home->info(index).renewal == renewal::automatic) home->note_ttl(home->info(index).ttl_ticks);
+    if (home->info(index).renewal == renewal::automatic) {
+        home->note_ttl(home->info(index).ttl_ticks);
+        // Whoever noted it before us may not have come to that yet; and until then beats are too rare: see take_usual().
+        home->member().renew_stamp();
+    }
     return handle_access::make<Handle>(home, index);
 }
 

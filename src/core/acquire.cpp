@@ -44,8 +44,7 @@ bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_
         if (!held) continue;
         w = w.become(layout::slot_state::held);
         if (slot.seq_high.load(std::memory_order_acquire) != high) {  // as in take_slot()
-            bits = w.pack();
-            (void)slot.word.compare_exchange_strong(bits, w.ended().pack(), std::memory_order_seq_cst);
+            undo_take(info, seat, w.pack(), true);
             continue;
         }
         const std::uint64_t token = token_of(high, w.seq);

@@ -1,5 +1,6 @@
 #include "core/claimed_node.hpp"
 
+#include "core/waiter_signal.hpp"
 #include "os/testing.hpp"
 
 namespace shmsem::core {
@@ -35,6 +36,7 @@ bool claimed_node::claim(std::uint32_t n, layout::process_index me) noexcept {
     if (seen.state != node_state::free) return false;
     const node_word mine{.state = node_state::claimed, .process = me, .seq = seen.seq + 1};
     if (!node.word.compare_exchange_strong(bits, mine.pack(), std::memory_order_seq_cst)) return false;
+    node.signal.fetch_add(one_ring, std::memory_order_seq_cst);  // see wait::say_awake()
     index_ = n;
     word_ = node_word::unpack(mine.pack());
     os::kill_point("wait.node_claimed");

@@ -20,8 +20,10 @@ constexpr std::uint32_t looked_ahead = 3;  // in the queue, for one that may be 
 }  // namespace
 
 void wait_queue::dispatch() noexcept {
+    const bool barging = info_.order == order::throughput;
+    if (barging) hurry_if_first_waits_long();
     serve_all();
-    if (info_.order == order::throughput) hurry_if_first_waits_long();
+    if (barging) hurry_if_first_waits_long();
 }
 
 // Throughput order: newcomers may take what comes free, but not for ever. Whoever stands first for a millisecond closes the gate.
@@ -71,6 +73,7 @@ bool wait_queue::looks_for_itself(std::uint32_t n) noexcept {
     const std::uint32_t wanted = view_.node(n).permits.load(relaxed);
     if (open_slots(wanted) < wanted) return true;
     block_.gate.fetch_or(layout::gate::roused, std::memory_order_seq_cst);
+    os::kill_point("rouse.flagged");
     next_ = n;
     return true;
 }
@@ -98,7 +101,8 @@ bool wait_queue::take_out_front(std::uint32_t n, node_word word, os::instant now
         view_.has_process(word.process) && home_.member().entry(word.process).state == layout::entry_state::alive;
     if (!alive) {
         // Its reaper frees the node; claimed, it is out of the queue.
-        if (node.word.compare_exchange_strong(bits, word.as(node_state::claimed).pack())) unlink(n);
+        const place where = place_of(n);
+        if (node.word.compare_exchange_strong(bits, word.as(node_state::claimed).pack())) unlink(n, where);
         return true;
     }
     // A waiter that is stopped cannot leave by itself, and must not hold up those behind it.
@@ -110,8 +114,9 @@ bool wait_queue::take_out_front(std::uint32_t n, node_word word, os::instant now
     }
     const std::uint32_t wanted = node.permits.load(relaxed);
     if (info_.kind == kind::leased && (wanted == 0 || wanted > permits_in(info_))) {
+        const place where = place_of(n);  // as in mark_granted()
         if (node.word.compare_exchange_strong(bits, word.as(node_state::refused).pack())) {
-            unlink(n);
+            unlink(n, where);
             remember_to_wake(n);
         }
         return true;
@@ -188,32 +193,35 @@ bool wait_queue::mark_granted(std::uint32_t n, node_word waiting, os::instant wh
     layout::node& node = view_.node(n);
     const auto now = static_cast<std::uint64_t>(when.time_since_epoch().count());
     node.granted_ns.store(now, relaxed);
+    // From the CAS on its waiter may go, and the node be another's, in another queue.
+    const place where = place_of(n);
+    const std::uint64_t ticket = node.ticket.load(relaxed);
+    const std::uint64_t enqueued = node.enqueued_ns.load(relaxed);
+    const std::uint32_t processor = node.processor.load(relaxed);
     std::uint64_t bits = waiting.pack();
     // release: the waiter's acquire load of "granted" sees first_slot and granted_ns.
     if (!node.word.compare_exchange_strong(bits, waiting.as(node_state::granted).pack())) return false;
     os::kill_point("grant.marked");
-    const std::uint64_t ticket = node.ticket.load(relaxed);
     if (ticket <= block_.last_granted.load(relaxed)) block_.inversions.fetch_add(1, relaxed);
     block_.last_granted.store(ticket, relaxed);
     block_.granted.fetch_add(1, relaxed);
-    unlink(n);
+    unlink(n, where);
     remember_to_wake(n);
-    note_front_wait(node, now);
+    note_front_wait(enqueued, processor, now);
     os::kill_point("grant.unlinked");
     return true;
 }
 
 // Hand-offs that follow each other faster than a sleeper wakes: then whoever is first now is woken already, and spins for its turn while
 // the one before it works.
-void wait_queue::note_front_wait(const layout::node& served, std::uint64_t now_ns) noexcept {
-    const std::uint64_t first_since = std::max(served.enqueued_ns.load(relaxed), block_.last_taken_ns.load(relaxed));
+void wait_queue::note_front_wait(std::uint64_t enqueued_ns, std::uint32_t here, std::uint64_t now_ns) noexcept {
+    const std::uint64_t first_since = std::max(enqueued_ns, block_.last_taken_ns.load(relaxed));
     constexpr std::uint64_t long_enough = 50 * worth_spinning_ns;
     const std::uint64_t sample = now_ns > first_since ? std::min(now_ns - first_since, long_enough) : 0;
     const std::uint64_t usual = (3 * block_.front_wait_ns.load(relaxed) + sample) / 4;
     block_.front_wait_ns.store(static_cast<std::uint32_t>(usual), relaxed);
     next_ = none;
     if (usual > worth_spinning_ns) return;
-    const std::uint32_t here = served.processor.load(relaxed);
     std::uint32_t n = block_.head.load(relaxed);
     for (std::uint32_t i = 0; i < looked_ahead && view_.has_node(n); ++i) {
         const std::uint32_t there = view_.node(n).processor.load(relaxed);

@@ -15,10 +15,8 @@ struct thread_habits {
     // Of the slot that it took last, when nothing was unusual about that:
     lease_terms terms;  // of none: nothing is known
     layout::slot* slot = nullptr;
-    std::uint64_t open = 0;        // the word that its release leaves, so that this thread is known to have had it last
-    std::uint64_t held = 0;        // holder and deadline of the word to install
-    std::uint64_t token_base = 0;  // the token without seq
-    std::uint32_t seq_high = 0;
+    std::uint64_t open = 0;  // the word that its release leaves
+    std::uint64_t held = 0;  // holder and deadline of the word to install
     std::uint64_t stamp = ~std::uint64_t{0};
     const os::running_word* running = &os::never_running;
     std::uint64_t identity = 0;
@@ -75,24 +73,27 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
     return ttl_ticks == 0 ? layout::tick{} : layout::tick_clock::after(begin, ttl_ticks + 1);
 }
 
-/// Takes a slot that was seen open, and not at the end of seq: one compare-exchange. What is left to do is to describe it.
-[[gnu::always_inline]] inline bool take_slot(layout::slot& slot, std::uint64_t open, std::uint64_t holder,
-                                             layout::tick until, permit& got) noexcept {
+/// Gives back what was taken under a token that would not be right; see take_slot(). @param described  its tag says so already
+void undo_take(const semaphore_info& info, std::uint32_t seat, std::uint64_t word, bool described) noexcept;
+
+/// Takes the slot of got.seat if its word is `open`, an open one and not at the end of seq: one compare-exchange. What is left to do is
+/// to describe it. @param held  holder and deadline of the word to install
+[[gnu::always_inline]] inline bool take_slot(const semaphore_info& info, layout::slot& slot, std::uint64_t open, std::uint64_t held,
+                                             permit& got) noexcept {
     const std::uint32_t seq = layout::next_seq(open);
-    std::uint64_t held = layout::acquired_bits(seq, holder, until);
+    const std::uint64_t word = layout::acquired_bits(seq, held);
     const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
     // acquire: pairs with the CAS that opened the slot; what the last holder wrote before is visible to us. Failing publishes
     // nothing: somebody else has it.
-    if (!slot.word.compare_exchange_strong(open, held, std::memory_order_seq_cst, std::memory_order_relaxed)) return false;
+    if (!slot.word.compare_exchange_strong(open, word, std::memory_order_seq_cst, std::memory_order_relaxed)) return false;
     os::kill_point("acquire.taken");
     // The token's high part changes only while the slot is open with seq at its end. Equal before and after, it is ours; else we
-    // were stopped until the lease was lost and seq has wrapped, and no token would be right.
+    // were stopped, before the CAS or after it until the lease was lost, while seq came round, and no token would be right.
     if (slot.seq_high.load(std::memory_order_acquire) != high) [[unlikely]] {
-        // Strong and unchecked: it fails in damaged memory only.
-        (void)slot.word.compare_exchange_strong(held, layout::ended_bits(held), std::memory_order_seq_cst);
+        undo_take(info, got.seat, word, false);
         return false;
     }
-    got.word = held;
+    got.word = word;
     got.token = token_of(high, seq);
     return true;
 }
@@ -103,35 +104,26 @@ constexpr layout::tick first_deadline(layout::tick begin, std::uint32_t ttl_tick
 }
 
 /// One permit, if the gate is open and the slot that this thread had last is as the thread left it, and nothing else is to be done:
-/// all of an uncontended acquire, and nothing that needs room or a call. Whatever it declines, take_first_choice() and try_fast()
-/// decide. The slot's word is not read before: the compare-exchange says whether it is the one that is expected.
+/// all of an uncontended acquire, and nothing that needs room or a call. Whatever it declines, take_usual() and try_fast() decide. The
+/// slot's word is not read before: the compare-exchange says whether it is the one that is expected.
 [[gnu::always_inline]] inline bool take_again(const semaphore_info& info, thread_habits& mine, permit& got) noexcept {
     if (mine.terms.of != &info || !up_to_date(mine, *info.page) || !may_enter(info)) [[unlikely]]
         return false;
-    std::uint64_t open = mine.open;
-    const std::uint64_t next = open + layout::one_seq;
-    const std::uint32_t seq = layout::seq_of(next);
-    if (hold_weight(seq, true) != 0) [[unlikely]]  // which 0 is, where seq comes round
+    const std::uint32_t seq = layout::next_seq(mine.open);
+    if (hold_weight(seq, true) != 0) [[unlikely]]  // where seq comes round, too
         return false;
     layout::slot& slot = *mine.slot;
-    const std::uint64_t word = next | mine.held;
-    // As in take_slot().
-    if (!slot.word.compare_exchange_strong(open, word, std::memory_order_seq_cst, std::memory_order_relaxed)) [[unlikely]]
+    got.seat = mine.terms.seat;
+    if (!take_slot(info, slot, mine.open, mine.held, got)) [[unlikely]]
         return false;
-    os::kill_point("acquire.taken");
-    // As in take_slot(), but for what was there before: since this thread had it last.
-    if (slot.seq_high.load(std::memory_order_acquire) != mine.seq_high) [[unlikely]] {
-        open = word;
-        (void)slot.word.compare_exchange_strong(open, layout::ended_bits(word), std::memory_order_seq_cst);
-        return false;
-    }
-    // When nobody had it in between all of its description but seq is right, unless it was handed over (tid), or described late (tag).
-    if (slot.tid.load(std::memory_order_relaxed) != mine.tid || slot.tag.load(std::memory_order_relaxed) != seq - 1) [[unlikely]]
+    // As nobody had it in between all of its description but seq is right, unless it was handed over (tid) or described late (tag, ttl).
+    // A store has to reach memory before the next compare-exchange can begin; so none is made in vain.
+    if (slot.tid.load(std::memory_order_relaxed) != mine.tid || slot.tag.load(std::memory_order_relaxed) != seq - 1 ||
+        slot.ttl_ticks.load(std::memory_order_relaxed) != info.ttl_ticks) [[unlikely]] {
         describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
-    mine.open = next;
+    }
+    mine.open = layout::ended_bits(got.word);
     end_description(slot, seq);
-    got.word = word;
-    got.token = mine.token_base | seq;
     return true;
 }
 

@@ -12,8 +12,6 @@ constexpr std::uint64_t token_of(std::uint32_t seq_high, std::uint32_t seq) noex
     return static_cast<std::uint64_t>(seq_high) << layout::seq_bits | seq;
 }
 
-constexpr std::uint32_t high_of_token(std::uint64_t token) noexcept { return static_cast<std::uint32_t>(token >> layout::seq_bits); }
-
 /// What is said of a lease besides its word.
 struct description {
     std::uint32_t ttl_ticks = 0;

@@ -94,11 +94,21 @@ void remember(thread_habits& mine, const semaphore_info& info, layout::slot& slo
     mine.slot = &slot;
     mine.open = layout::ended_bits(got.word);
     mine.held = got.word & ~layout::seq_field;
-    mine.seq_high = high_of_token(got.token);
-    mine.token_base = token_of(mine.seq_high, 0);
 }
 
 }  // namespace
+
+void undo_take(const semaphore_info& info, std::uint32_t seat, std::uint64_t word, bool described) noexcept {
+    layout::slot& slot = info.slots[seat];
+    const slot_word ours = slot_word::unpack(word);
+    std::uint64_t bits = slot.word.load(relaxed);
+    // It may have been renewed meanwhile, told to retire, or be lost. What is described though we have not done it is a later lease.
+    while (slot_word::unpack(bits).same_lease(ours) && (described || slot.tag.load(std::memory_order_acquire) != ours.seq)) {
+        if (!slot.word.compare_exchange_strong(bits, slot_word::unpack(bits).ended().pack())) continue;
+        tell_of_open_slot(info, seat, info.home->identity());
+        return;
+    }
+}
 
 bool take_usual(const semaphore_info& info, permit& got) noexcept {
     thread_habits& mine = the_habits;
@@ -115,7 +125,7 @@ bool take_usual(const semaphore_info& info, permit& got) noexcept {
         mine.tick = info.clock.at(mine.now);
     }
     got.seat = mine.seat;
-    if (!take_slot(slot, bits, mine.holder, first_deadline(mine.tick, info.ttl_ticks), got)) return false;
+    if (!take_slot(info, slot, bits, mine.holder | first_deadline(mine.tick, info.ttl_ticks).value, got)) return false;
     describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
     end_description(slot, seq);
     remember(mine, info, slot, got);
@@ -139,7 +149,8 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
             at_wrap = true;
             return false;
         }
-        return take_slot(info.slots[seat], bits, mine.holder, first_deadline(mine.tick, d.ttl_ticks), got);
+        got.seat = seat;
+        return take_slot(info, info.slots[seat], bits, mine.holder | first_deadline(mine.tick, d.ttl_ticks).value, got);
     };
     std::uint32_t seat = mine.seat % info.range.capacity;
     bool taken = take(seat);
@@ -151,7 +162,7 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
         });
     }
     if (!taken) return at_wrap || misses > enough ? fast_result::must_queue : fast_result::none_open;
-    got.seat = mine.seat = seat;
+    mine.seat = seat;
     layout::slot& slot = info.slots[seat];
     describe(slot, d, mine.now, mine.tid);
     const std::uint32_t seq = layout::seq_of(got.word);
@@ -302,10 +313,11 @@ bool detach(const lease_record& lease) noexcept {
 namespace {
 
 // One CAS from detached to held by us: of all adopters, of whatever process, one succeeds.
-bool adopt_slot(const semaphore_info& info, std::uint64_t identity, layout::process_index from, permit& p) noexcept {
+// @param seq  of the lease that is meant
+bool adopt_slot(const semaphore_info& info, std::uint64_t identity, layout::process_index from, std::uint32_t seq, permit& p) noexcept {
+    os::kill_point("adopt.found");
     layout::slot& slot = info.slots[p.seat];
     std::uint64_t bits = slot.word.load(std::memory_order_acquire);
-    const std::uint32_t seq = slot_word::unpack(bits).seq;
     const std::uint32_t ttl = slot.ttl_ticks.load(relaxed);
     slot_word mine;
     do {
@@ -348,7 +360,8 @@ bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t fir
     permit p{.seat = first, .word = 0, .token = 0};
     while (lease.permits < permits && p.seat < range.capacity && info.slots[p.seat].acquired_ns.load(relaxed) == acquired) {
         const std::uint32_t next = info.slots[p.seat].tid.load(relaxed);
-        if (!adopt_slot(info, identity, from.process, p)) break;
+        const std::uint32_t seq = lease.permits == 0 ? from.seq : slot_word::unpack(info.slots[p.seat].word.load(relaxed)).seq;
+        if (!adopt_slot(info, identity, from.process, seq, p)) break;
         if (lease.permits == 0) lease.word = p.word;
         if (lease.all) lease.all[lease.permits] = p;
         ++lease.permits;

@@ -18,9 +18,12 @@ std::uint32_t wait_queue::waiting() const noexcept {
 }
 
 bool wait_queue::queued_here(std::uint32_t n) const noexcept {
-    if (!view_.has_node(n) || view_.node(n).semaphore.load(relaxed) != index_) return false;
-    const auto state = node_word::unpack(view_.node(n).word.load()).state;
-    return state == node_state::waiting || state == node_state::abandoned;
+    if (!view_.has_node(n)) return false;
+    const std::uint64_t bits = view_.node(n).word.load();
+    const auto state = node_word::unpack(bits).state;
+    if (state != node_state::waiting && state != node_state::abandoned) return false;
+    // The same before and after: it is the semaphore of that wait.
+    return view_.node(n).semaphore.load(relaxed) == index_ && node_word::unpack(view_.node(n).word.load()).seq == node_word::unpack(bits).seq;
 }
 
 //                                     dies after       a survivor sees                        and rebuild() does
@@ -58,9 +61,8 @@ void wait_queue::enqueue(std::uint32_t n, node_word claimed) noexcept {
 
 // Takes the node out of the links, and lowers the gate. @return false when the links contradicted themselves and all was rebuilt
 // from the words, which have to show already that the node does not wait.
-bool wait_queue::unlink(std::uint32_t n) noexcept {
-    const std::uint32_t prev = view_.node(n).prev.load(relaxed);
-    const std::uint32_t next = view_.node(n).next.load(relaxed);
+bool wait_queue::unlink(std::uint32_t n, place where) noexcept {
+    const auto [prev, next] = where;
     layout::word32* before = prev == none ? &block_.head : view_.has_node(prev) ? &view_.node(prev).next : nullptr;
     layout::word32* behind = next == none ? &block_.tail : view_.has_node(next) ? &view_.node(next).prev : nullptr;
     if (before == nullptr || behind == nullptr || before->load(relaxed) != n || behind->load(relaxed) != n ||
@@ -143,7 +145,7 @@ void wait_queue::rebuild() noexcept {
 void wait_queue::remove_abandoned(std::uint32_t n, node_word abandoned) noexcept {
     std::uint64_t bits = abandoned.pack();
     if (view_.node(n).word.load() != bits) return;  // a lock owner was faster
-    unlink(n);
+    unlink(n, place_of(n));
     view_.node(n).word.compare_exchange_strong(bits, abandoned.as(node_state::free).pack());
 }
 
@@ -159,7 +161,7 @@ void wait_queue::purge(layout::process_index p, layout::entry_word dying) noexce
         if (linked) {
             // First the word, so that a rebuild() on the way does not link it again.
             if (!node.word.compare_exchange_strong(bits, word.as(node_state::claimed).pack())) continue;
-            unlink(n);
+            unlink(n, place_of(n));
             bits = node.word.load();
         } else if (word.state == node_state::granted && info_.kind == kind::ownerless) {
             // The unit that it died before taking goes back: first into the count, with a note of whence, then the node is freed.
@@ -191,7 +193,9 @@ void wait_queue::wake_granted() noexcept {
         ring(view_.node(granted_[i]));
     }
     granted_count_ = 0;
-    if (view_.has_node(next_) && next_ != own_) ring(view_.node(next_));
+    if (!view_.has_node(next_) || next_ == own_) return;
+    os::kill_point("rouse.before_wake");
+    ring(view_.node(next_));
 }
 
 // A releaser R and the lock's owner O: R raises the flag, then tries the lock; O frees the lock, then looks at the flag. All four

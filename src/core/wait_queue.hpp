@@ -32,7 +32,7 @@ class wait_queue {
 
     /// Serves the queue as far as there are permits.
     void dispatch() noexcept;
-    /// The same, where the caller is a waiter of this queue.
+    /// The same, where the caller is a waiter of this queue. @param node  its own, which waits; or none
     void dispatch_for(std::uint32_t node) noexcept {
         own_ = node;
         dispatch();
@@ -69,10 +69,17 @@ class wait_queue {
     std::uint32_t open_slots(std::uint32_t enough) noexcept;
     void settle_slots() noexcept;
     void settle_count() noexcept;
-    bool unlink(std::uint32_t node) noexcept;
+    struct place {
+        std::uint32_t prev;
+        std::uint32_t next;
+    };
+    [[nodiscard]] place place_of(std::uint32_t node) const noexcept {
+        return {view_.node(node).prev.load(std::memory_order_relaxed), view_.node(node).next.load(std::memory_order_relaxed)};
+    }
+    bool unlink(std::uint32_t node, place where) noexcept;
     std::uint32_t merge(std::uint32_t a, std::uint32_t b) noexcept;
     void remember_to_wake(std::uint32_t node) noexcept;
-    void note_front_wait(const layout::node& served, std::uint64_t now_ns) noexcept;
+    void note_front_wait(std::uint64_t enqueued_ns, std::uint32_t processor, std::uint64_t now_ns) noexcept;
     [[nodiscard]] bool queued_here(std::uint32_t node) const noexcept;
 
     attachment& home_;
@@ -81,10 +88,10 @@ class wait_queue {
     const semaphore_info& info_;
     std::uint32_t index_;
     hints hints_;
-    std::uint32_t own_ = layout::none;  // the node of the thread that runs this: it need not be woken
+    std::uint32_t own_ = layout::none;  // the waiting node of the thread that runs this: it need not be woken
     std::array<std::uint32_t, 8> granted_{};
     std::uint32_t granted_count_ = 0;
-    std::uint32_t next_ = layout::none;  // who is first now, if it is worth to have it awake
+    std::uint32_t next_ = layout::none;  // who is to be woken although nothing is granted to it yet
 };
 
 /// Below that a waiter who is first had better stay awake: to sleep and be woken takes longer.

@@ -73,8 +73,9 @@ class wait {
 
    private:
     enum class manner : std::uint8_t { first, roused };
+    bool say_awake() noexcept;
     bool spin(manner how) noexcept;
-    void take_what_is_open() noexcept;
+    bool take_what_is_open() noexcept;
     [[nodiscard]] os::instant look_at_leases(os::instant now) noexcept;
     std::span<os::waited_word> watch_holders(std::span<os::waited_word> room) noexcept;
     void sleep(std::uint32_t seen, os::instant until, os::futex_word* stopped_here, bool for_long) noexcept;
@@ -86,14 +87,24 @@ class wait {
     const wait_request& request_;
 };
 
+// @return false when the node does not wait any more. Then it may be another's, who has claimed it with a ring: this clears no bit of theirs.
+bool wait::say_awake() noexcept {
+    os::kill_point("wait.before_spin");
+    std::uint32_t seen = mine_.node().signal.load(std::memory_order_seq_cst);
+    do {
+        if (!mine_.waits()) return false;
+    } while ((seen & waiter_asleep) != 0 && !mine_.node().signal.compare_exchange_weak(seen, seen & ~waiter_asleep));
+    return true;
+}
+
 // Who was woken ahead lets others have the processor now and then: one of them may be who comes first. Who is first itself does not,
 // so that it learns not to spin where it has the one processor that the holder needs.
 bool wait::spin(manner how) noexcept {
-    mine_.node().signal.fetch_and(~waiter_asleep, std::memory_order_seq_cst);
+    if (!say_awake()) return true;
     const os::instant end = std::min(request_.until, os::after(os::now(), how == manner::first ? spin_length : roused_spin_length));
     for (int round = 1; mine_.waits(); ++round) {
         for (int i = 0; i < spins_in_a_round && mine_.waits(); ++i) {
-            if (info_.order == order::throughput) take_what_is_open();
+            if (info_.order == order::throughput) (void)take_what_is_open();
             os::relax();
         }
         if (os::now() >= end || request_.stop.stop_requested()) return !mine_.waits();
@@ -103,18 +114,20 @@ bool wait::spin(manner how) noexcept {
 }
 
 // Only whoever is first gets anything by this: dispatch() serves in order.
-void wait::take_what_is_open() noexcept {
-    if (info_.block->head.load(relaxed) != mine_.index()) return;
+// @return false when something is open, but the lock is taken
+bool wait::take_what_is_open() noexcept {
+    if (info_.block->head.load(relaxed) != mine_.index()) return true;
     for (std::uint32_t i = 0; i < info_.range.hint_words(); ++i) {
         for (std::uint64_t hint = info_.hint_words[i].load(std::memory_order_seq_cst); hint != 0; hint &= hint - 1) {
             const std::uint32_t seat = i * 64 + static_cast<std::uint32_t>(std::countr_zero(hint));
-            if (seat >= info_.range.capacity) return;
+            if (seat >= info_.range.capacity) return true;
             if (!layout::is_open(info_.slots[seat].word.load(std::memory_order_seq_cst))) continue;
-            const auto serve_me = [this](wait_queue& queue) { queue.dispatch_for(mine_.index()); };
-            (void)under_lock(home_, info_.index, identity_, at_once, serve_me);
-            return;
+            return under_lock(home_, info_.index, identity_, at_once, [this](wait_queue& queue) {
+                queue.dispatch_for(mine_.waits() ? mine_.index() : layout::none);  // the node may be another's by now
+            });
         }
     }
+    return true;
 }
 
 // @return when the next lease can expire
@@ -135,9 +148,9 @@ std::span<os::waited_word> wait::watch_holders(std::span<os::waited_word> room) 
         const slot_word held = slot_word::unpack(info_.slots[seat].word.load(std::memory_order_acquire));
         if (!held.owned() || held.process == robust::index_in(identity_)) continue;
         const auto bell = home_.member().bell_of(held.process);
-        if (!bell) {
+        if (home_.member().signed_dead(held.process)) {
             opened = take_from_dead(home_, info_.index, held.process) || opened;
-        } else if (std::ranges::none_of(room.first(count), [&](const auto& known) { return known.word == bell->word; })) {
+        } else if (bell && std::ranges::none_of(room.first(count), [&](const auto& known) { return known.word == bell->word; })) {
             room[count++] = *bell;
         }
     }
@@ -162,7 +175,7 @@ node_state wait::run(os::instant now, wait_result& left) noexcept {
     layout::semaphore_block& block = *info_.block;
     const bool barging = info_.order == order::throughput;
     bool short_wait = block.front_wait_ns.load(relaxed) <= worth_spinning_ns;
-    const bool may_spin = short_wait && the_luck.try_it();
+    const bool may_spin = short_wait && request_.until > now && the_luck.try_it();
     mine_.node().processor.store(may_spin ? static_cast<std::uint32_t>(::sched_getcpu()) : layout::none, relaxed);
     if (may_spin && block.head.load(relaxed) == mine_.index()) {
         if (spin(manner::first)) {
@@ -185,7 +198,8 @@ node_state wait::run(os::instant now, wait_result& left) noexcept {
     std::optional<std::stop_callback<decltype(wake)>> on_stop;
     if (request_.stop.stop_possible()) on_stop.emplace(request_.stop, wake);
 
-    const os::instant soon = os::after(now, barging ? barging_limit : short_sleep);
+    // By then whoever stands in front has waited for as long: all of them took their tickets earlier.
+    const os::instant soon = barging ? os::after(os::now(), barging_limit) : os::after(now, short_sleep);
     bool for_long = !barging && !short_wait;
     for (bool woken = false;; woken = true) {
         // Woken before its turn, it is about to come, or with order::throughput something was open.
@@ -193,9 +207,11 @@ node_state wait::run(os::instant now, wait_result& left) noexcept {
         // Before the state: see waiter_signal.hpp. A ring after this changes the signal, and the sleep ends at once.
         const std::uint32_t seen = mine_.node().signal.fetch_or(waiter_asleep, std::memory_order_seq_cst) | waiter_asleep;
         if (barging) {
-            // A releaser that still sees the flag opened its slot before this, and this look finds it.
+            if (woken) os::kill_point("wait.roused");
+            // A releaser that still saw the flag opened its slot before this, and this look finds it. Whoever has the lock may have looked
+            // before that.
             block.gate.fetch_and(~layout::gate::roused, std::memory_order_seq_cst);
-            take_what_is_open();
+            if (!take_what_is_open()) request_dispatch(home_, info_.index, identity_);
         }
         const node_state state = mine_.state().value_or(node_state::free);
         if (state != node_state::waiting) return state;
@@ -210,8 +226,7 @@ node_state wait::run(os::instant now, wait_result& left) noexcept {
         if (!for_long && now >= soon) {
             for_long = true;
             if (barging) {
-                block.gate.fetch_or(layout::gate::strict, std::memory_order_seq_cst);
-                os::kill_point("wait.gate_closed");
+                os::kill_point("wait.before_hurry");
                 request_dispatch(home_, info_.index, identity_);
                 continue;
             }

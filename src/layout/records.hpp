@@ -93,7 +93,7 @@ struct alignas(64) process_entry {
     word32 pid;
     word32 uid;
     word64 start_time;
-    std::uint64_t life_node[2];  // the C library's list node of `life`: written by the owner alone, followed by nobody
+    std::uint64_t life_node[2];  // the C library's list node of `life`: written by the owner alone, followed by the kernel alone
     std::array<word32, sections_per_process> sections;  // robust futexes: the id of a thread in a critical section
     word64 pid_namespace;
     word64 boot;
@@ -120,7 +120,7 @@ struct alignas(64) semaphore_block {
     word32 generation;  // + 1 at each removal
     word32 name_hash;
     word32 kind;
-    // line 1: read by everybody, written by resize alone
+    // line 1: read by everybody, and hardly ever written
     word32 order;
     word32 renewal;
     word32 first_slot;
@@ -150,7 +150,7 @@ struct alignas(64) semaphore_block {
     word32 tail;
     word64 queued;  // totals
     word64 granted;
-    word64 last_taken_ns;  // when a waiter last went on with what it was granted
+    word64 last_taken_ns;  // when a waiter last went on with what it was granted; stored by itself
     word32 front_wait_ns;  // how long a waiter who is first and awake has lately had to wait
     word32 reserved2;
     // lines 4 to 6

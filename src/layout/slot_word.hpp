@@ -113,7 +113,6 @@ static_assert(3 + process_bits + seq_bits + 32 == 64);
 
 // The same on packed words, for the two steps that everybody is in a hurry for.
 
-inline constexpr std::uint64_t one_seq = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t seq_field = std::uint64_t{max_seq} << 32;
 constexpr std::uint32_t seq_of(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 32) & max_seq; }
 constexpr bool is_open(std::uint64_t bits) noexcept { return bits >> 61 == 0; }
@@ -123,14 +122,12 @@ constexpr std::uint32_t next_seq(std::uint64_t bits) noexcept { return static_ca
 constexpr std::uint64_t holder_bits(process_index who) noexcept {
     return slot_word{.state = slot_state::held, .process = who, .seq = 0, .deadline = {}}.pack();
 }
-/// slot_word::acquired_by(), as held
-constexpr std::uint64_t acquired_bits(std::uint32_t seq, std::uint64_t holder, tick until) noexcept {
-    return std::uint64_t{seq} << 32 | holder | until.value;
-}
+/// slot_word::acquired_by(), as held. @param held  all but seq
+constexpr std::uint64_t acquired_bits(std::uint32_t seq, std::uint64_t held) noexcept { return std::uint64_t{seq} << 32 | held; }
 /// slot_word::ended(), of a word that is held, and not retiring
 constexpr std::uint64_t ended_bits(std::uint64_t held) noexcept { return held & seq_field; }
 
-static_assert(acquired_bits(next_seq(slot_word{slot_state::open, 0, 9, tick{}}.pack()), holder_bits(4095), tick{5}) ==
+static_assert(acquired_bits(next_seq(slot_word{slot_state::open, 0, 9, tick{}}.pack()), holder_bits(4095) | 5) ==
               slot_word{slot_state::open, 0, 9, tick{}}.acquired_by(4095, tick{5}, slot_state::held).pack());
 static_assert(next_seq(slot_word{slot_state::open, 0, max_seq, tick{}}.pack()) > max_seq);
 static_assert(next_seq(slot_word{slot_state::closed, 0, 9, tick{}}.pack()) > max_seq);

@@ -35,7 +35,8 @@ class thread_identity {
     }
 
     /// Makes this thread's list of two permanent nodes, which lie at the words - futex_offset(). The words then count as held for as
-    /// long as they contain tid(). At a death they are marked in this order. Only on a thread of our own, with an empty list.
+    /// long as they contain tid(). At a death they are marked in this order, but
+    /// for one that is announced: that comes last. Only on a thread of our own, with an empty list.
     bool enlist(futex_word& first, futex_word& second) noexcept;
     void delist() noexcept;
 

@@ -81,15 +81,25 @@ void membership::give_stamp_back() noexcept { page_->stamp.store(next_serial(), 
 
 namespace {
 
+// To 0 if it holds the calling thread's id. A word that does not may be a later owner's: an entry without the kernel's signature can
+// be taken by another as soon as it is dying.
+void clear_own(layout::word32& word) noexcept {
+    const std::uint32_t tid = os::thread_identity::current().tid();
+    std::uint32_t seen = word.load(std::memory_order_relaxed);
+    while ((seen & FUTEX_TID_MASK) == tid && !word.compare_exchange_weak(seen, 0)) {
+    }
+}
+
 // The calling thread's life word. From the list to 0 it is announced: one that kept the id of a dead thread without the kernel's
 // mark would be taken for held for ever, and its entry be lost. A bell is not that important.
 void let_go(process_entry& e) noexcept {
     auto& thread = os::thread_identity::current();
+    if (!thread.robust()) return;
     thread.announce(e.life);
     thread.delist();
     os::kill_point("leave.delisted");
-    e.bell.store(0);
-    e.life.store(0);
+    clear_own(e.bell);
+    clear_own(e.life);
     thread.withdraw();
 }
 
@@ -142,9 +152,13 @@ bool membership::claim(layout::process_index p, const os::process_identity& who,
         e.bell.store(thread.tid());
         is_signed = has_room_for_nodes(e, thread.futex_offset()) && thread.enlist(e.life, e.bell);
         thread.withdraw();
-        if (!is_signed) e.life.store(0);
+        if (!is_signed) clear_own(e.life);
     } else {
-        e.life.store(0);
+        e.life.compare_exchange_strong(life, 0);
+    }
+    if (e.word.load(std::memory_order_acquire) != mine.pack()) {  // we stalled: what follows is another's by now
+        let_go(e);
+        return false;
     }
     for (auto& section : e.sections) section.store(0, std::memory_order_relaxed);
     e.pid.store(who.pid, std::memory_order_relaxed);
@@ -230,13 +244,21 @@ entry_word membership::mark_if_dead(layout::process_index p) noexcept {
     return now.state == entry_state::dying ? now : entry_word{};
 }
 
+bool membership::signed_dead(layout::process_index p) const noexcept {
+    const entry_state state = entry(p).state;
+    return state == entry_state::dying ||
+           (state == entry_state::alive && (view_.process(p).life.load(std::memory_order_acquire) & FUTEX_OWNER_DIED) != 0);
+}
+
 std::optional<os::waited_word> membership::bell_of(layout::process_index p) noexcept {
     if (entry(p).state != entry_state::alive) return std::nullopt;
     process_entry& e = view_.process(p);
     std::uint32_t bell = e.bell.load(std::memory_order_acquire);
     if (unheld(bell) || e.kernel_signed.load(std::memory_order_relaxed) == 0) return std::nullopt;
     // Without this bit the kernel marks the word but wakes nobody. Should the word change under our eyes, the sleep ends at once.
-    if ((bell & FUTEX_WAITERS) == 0) e.bell.compare_exchange_strong(bell, bell | FUTEX_WAITERS);
+    if ((bell & FUTEX_WAITERS) == 0 && !e.bell.compare_exchange_strong(bell, bell | FUTEX_WAITERS) && unheld(bell)) {
+        return std::nullopt;
+    }
     return os::waited_word{&e.bell, bell | FUTEX_WAITERS};
 }
 

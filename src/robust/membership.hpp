@@ -67,8 +67,10 @@ class membership {
     /// alive -> dying, when the kernel says that it is dead. @return the word to free it by, or state free if it is not dying
     layout::entry_word mark_if_dead(layout::process_index p) noexcept;
     /// The word whose change tells a waiter of that process's death, and its value to sleep on; nothing when there is none, or it is
-    /// known to be dead. The kernel wakes one sleeper: whoever it is opens what the dead one held.
+    /// known to be dead. The kernel wakes one sleeper, who may have no use for it: a background thread is woken as well.
     [[nodiscard]] std::optional<os::waited_word> bell_of(layout::process_index p) noexcept;
+    /// Signed by the kernel, or known already: no system call.
+    [[nodiscard]] bool signed_dead(layout::process_index p) const noexcept;
     /// dying -> free, once nothing of it is left.
     bool free_entry(layout::process_index p, layout::entry_word dying) noexcept;
 

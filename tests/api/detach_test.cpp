@@ -312,5 +312,24 @@ TEST_F(Detach, OfALostLeaseIsRefused) {
     });
 }
 
+// Between the look at the lease and the step that adopts it, another adopts it, releases it, and detaches the slot's next one.
+struct meanwhile {
+    semaphore* one;
+    detached_lease first;
+    detached_lease next;
+};
+meanwhile* what_happens = nullptr;
+
+TEST_F(Detach, AdoptsTheLeaseThatIsMeantOrNone) {
+    meanwhile now{&one, one.acquire().detach(), {}};
+    what_happens = &now;
+    os::testing::call_at("adopt.found", [] {
+        EXPECT_TRUE(what_happens->one->adopt(what_happens->first).release());
+        what_happens->next = what_happens->one->acquire().detach();
+    });
+    EXPECT_EQ(code_from([&](auto& ec) { (void)one.adopt(now.first, ec); }), errc::lease_lost);
+    EXPECT_TRUE(one.adopt(now.next).release());
+}
+
 }  // namespace
 }  // namespace shmsem::test

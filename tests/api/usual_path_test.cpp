@@ -3,9 +3,12 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <thread>
 #include <vector>
 
+#include "api/access.hpp"
+#include "core/fast_path.hpp"
 #include "os/testing.hpp"
 #include "support/clock_shift.hpp"
 #include "support/raw_segment.hpp"
@@ -409,6 +412,49 @@ TEST(UsualPathsLease, ThatWasLostAndOutlivesItsSegmentIsInertInALargerOneToo) {
         EXPECT_TRUE(mine.valid());
         EXPECT_EQ(s.available(), 0U);
     });
+}
+
+// What a thread remembers of a slot is a word that comes round after 131,072 acquisitions; the token goes on.
+TEST_F(UsualPath, GivesANewTokenWhenTheWordThatItsThreadLeftHasComeRound) {
+    os::testing::keep_processor();
+    settle(one);
+    const std::uint64_t before = one.acquire().token();
+    std::uint64_t last = before;
+    std::thread([&] {
+        for (std::uint32_t i = 0; i < (1U << layout::seq_bits); ++i) last = one.acquire().token();
+    }).join();
+    EXPECT_EQ(last, before + (1U << layout::seq_bits));
+    EXPECT_EQ(one.acquire().token(), last + 1);
+    EXPECT_EQ(one.stats().available, 1);
+}
+
+// A thread that was stopped in the middle of taking a slot, for so long that no token would be right, gives it back: whatever has become
+// of the word meanwhile, and whoever waits by then.
+TEST_F(UsualPath, GivesBackWhatItTookTooLate) {
+    lease held = one.acquire();
+    auto served = std::async(std::launch::async, [&] { return one.try_acquire_for(30s).has_value(); });
+    EXPECT_TRUE(eventually([&] { return one.stats().waiting == 1; }));
+    core::undo_take(core::handle_access::info(one), held.seat(), core::lease_access::record(held).word, true);
+    EXPECT_TRUE(served.get());
+    EXPECT_FALSE(held.release());
+}
+
+TEST_F(UsualPath, GivesBackWhatItTookTooLateThoughItWasToRetire) {
+    auto two = home->semaphore("two", {.permits = 2, .max_permits = 2});
+    lease first = two.acquire();
+    lease second = two.acquire();
+    lease& last = first.seat() == 1 ? first : second;
+    two.resize(1);
+    core::undo_take(core::handle_access::info(two), last.seat(), core::lease_access::record(last).word, true);
+    EXPECT_FALSE(last.release());
+    two.resize(2);
+    EXPECT_EQ(two.available(), 1U);
+}
+
+TEST_F(UsualPath, LeavesALaterLeaseAloneThatLooksLikeWhatItTookTooLate) {
+    const lease held = one.acquire();
+    core::undo_take(core::handle_access::info(one), held.seat(), core::lease_access::record(const_cast<lease&>(held)).word, false);
+    EXPECT_TRUE(held.valid());
 }
 
 }  // namespace

@@ -17,10 +17,10 @@ void tell(told_lease& what, const lease& got) {
     what.said.raise();
 }
 
-holder::holder(const scene& where, std::int64_t permits, duration ttl) {
+holder::holder(const scene& where, std::int64_t permits, duration ttl, const std::string& semaphore) {
     process = fork_child([&] {
         segment home = where.open();
-        lease mine = home.find(scene::permits).acquire({.permits = permits, .ttl = ttl});
+        lease mine = home.find(semaphore).acquire({.permits = permits, .ttl = ttl});
         tell(*lease_, mine);
         enough_->wait();
         EXPECT_TRUE(mine.release());

@@ -27,7 +27,8 @@ void tell(told_lease& what, const lease& got);
 /// Holds permits from its construction until it lets go, or dies.
 class holder {
    public:
-    explicit holder(const scene& where, std::int64_t permits = 1, duration ttl = {});
+    explicit holder(const scene& where, std::int64_t permits = 1, duration ttl = {},
+                    const std::string& semaphore = scene::permits);
     /// Releases, which must succeed, and ends.
     void let_go();
     /// The same, without waiting for it.

@@ -27,6 +27,7 @@ enum class audience {
 enum class keeper {
     nobody,
     lets_go_at_the_cue,  // which is what brings the victim to the point
+    is_killed_at_the_cue,  // the same, but it dies
     lets_go_in_the_end,  // when the victim is dead
     holds_on,            // until the one in the audience has been served
 };
@@ -39,6 +40,7 @@ struct deed {
     keeper before;
     std::vector<const char*> points;
     int nth = 1;
+    order how = order::fifo;
 };
 
 void takes_a_free_permit(const stage& on) {
@@ -225,6 +227,37 @@ const std::vector<deed> deeds{
      keeper::nobody,
      {"grant.before_commit", "grant.after_commit"},
      3},
+    {"RousesTheFirst",
+     releases,
+     1,
+     audience::looks_on,
+     keeper::nobody,
+     {"rouse.flagged", "rouse.before_wake"},
+     1,
+     order::throughput},
+    {"IsRoused", queues, 1, audience::queues_behind, keeper::lets_go_at_the_cue, {"wait.roused"}, 1, order::throughput},
+    {"ClosesTheGate",
+     queues,
+     1,
+     audience::looks_on,
+     keeper::lets_go_in_the_end,
+     {"wait.before_hurry"},
+     1,
+     order::throughput},
+    {"ClosesTheGateForItself",
+     queues,
+     1,
+     audience::comes_after,
+     keeper::lets_go_in_the_end,
+     {"wait.before_hurry"},
+     1,
+     order::throughput},
+    {"HearsOfADeath",
+     queues,
+     1,
+     audience::queues_behind,
+     keeper::is_killed_at_the_cue,
+     {"reap.entry_marked", "reap.slot_opened"}},
     {"Grows", grows, 1, audience::looks_on, keeper::holds_on, {"resize.stored", "resize.slot"}},
     {"GrowsInTheLock", grows, 1, audience::looks_on, keeper::lets_go_in_the_end, lock_points},
     {"Shrinks", shrinks, 3, audience::looks_on, keeper::lets_go_in_the_end, {"resize.stored", "resize.slot"}},
@@ -265,13 +298,19 @@ class KilledAtAKillPoint : public ::testing::TestWithParam<row> {};
 TEST_P(KilledAtAKillPoint, LosesNoPermitAndNoPlaceInTheQueue) {
     watchdog guard{120s};
     const deed& what = *GetParam().what;
-    scene set(unexpiring(what.permits, 4));
+    semaphore_options options = unexpiring(what.permits, 4);
+    options.order = what.how;
+    scene set(options);
 
     std::unique_ptr<holder> first;
     if (what.before != keeper::nobody) first = std::make_unique<holder>(set, what.permits);
     victim dies(set, what.act, GetParam().point, what.nth);
     std::unique_ptr<waiter> due;
-    if (what.who == audience::looks_on) due = std::make_unique<waiter>(set);
+    if (what.who == audience::looks_on) {
+        // By the clocks of all others it has not come yet, so that with order::throughput its wait is not too long.
+        const clock_shift own(what.how == order::throughput ? 1h : 0h);
+        due = std::make_unique<waiter>(set);
+    }
     // It alone can free a permit then, and the one in the audience must not be quicker to hand it on.
     const bool acts_alone = what.who == audience::looks_on && what.before == keeper::nobody;
     if (acts_alone) freeze_when_still(due->process);
@@ -282,6 +321,9 @@ TEST_P(KilledAtAKillPoint, LosesNoPermitAndNoPlaceInTheQueue) {
         dies.cue();
     }
     if (what.before == keeper::lets_go_at_the_cue) first->let_go();
+    if (what.before == keeper::is_killed_at_the_cue) {
+        EXPECT_TRUE(first->process.kill());
+    }
     dies.expect_killed();
     if (acts_alone) due->process.cont();
 

@@ -14,6 +14,8 @@
 #include "crash/actors.hpp"
 #include "crash/stepping.hpp"
 #include "crash/stillness.hpp"
+#include "os/testing.hpp"
+#include "support/clock_shift.hpp"
 
 // I4: no wake-up is lost. The background threads look after waiters every few seconds whatever happens, which would hide one
 // that was lost; so here they are stopped, as only a debugger can stop one thread of many.
@@ -188,11 +190,85 @@ TEST_P(WakeUps, AreNotLostWhenWaitersGiveUpAtAnyMoment) {
     expect_whole(set);
 }
 
+// At a death the kernel wakes one background thread and one waiter. Here no background thread runs but that of the dying one.
+
+TEST_P(WakeUps, OfADeathReachTheWaiterItself) {
+    watchdog guard{240s};
+    const scene set(options(1));
+    shared<std::atomic<int>> held{0};
+    shared<std::atomic<int>> served{0};
+    constexpr int deaths = 20;  // fewer than there are entries, since nobody frees those of the dead
+    run_without_background_threads(
+        2, [&] { return attach_to(set); },
+        [&](leased_handle& use, unsigned which, meeting&) {
+            for (int i = 1; i <= deaths; ++i) {
+                if (which == 0) {
+                    auto dying = fork_child([&] {
+                        const lease mine = set.open().find(scene::permits).acquire();
+                        held->store(i);
+                        flag never;
+                        never.wait();
+                    });
+                    EXPECT_TRUE(set.queued(1));
+                    EXPECT_TRUE(dying.kill());
+                    EXPECT_TRUE(eventually([&] { return served->load() == i; }));
+                } else {
+                    EXPECT_TRUE(eventually([&] { return held->load() == i; }));
+                    EXPECT_TRUE(use.permits.try_acquire_for(liveness_bound)) << "nobody heard of death " << i;
+                    served->store(i);
+                }
+            }
+        });
+    expect_whole(set);
+}
+
 std::string name_of(const ::testing::TestParamInfo<order>& info) {
     return info.param == order::fifo ? "InStrictOrder" : "InThroughputOrder";
 }
 
 INSTANTIATE_TEST_SUITE_P(Served, WakeUps, ::testing::Values(order::fifo, order::throughput), name_of);
+
+// A waiter that was stopped beyond its deadline has its node taken out by others, and finds it another's when it goes on. What it then
+// does to the node must not keep that one from being woken.
+TEST(WakeUpsOfOthers, AreNotTakenAwayByOneWhoGoesOnTooLate) {
+    watchdog guard{240s};
+    limits sizes = crash_limits;
+    sizes.waiters = 1;
+    const scene set(unexpiring(1), sizes);
+    shared<flag> left;
+    run_without_background_threads(
+        2, [&] { return attach_to(set); },
+        [&](leased_handle& use, unsigned which, meeting&) {
+            if (which == 1) {
+                left->wait();
+                EXPECT_TRUE(use.permits.try_acquire_for(liveness_bound)) << "nobody woke it";
+                return;
+            }
+            lease mine = use.permits.acquire();
+            auto late = fork_child([&] {
+                segment home = set.open();
+                auto permits = home.find(scene::permits);
+                os::testing::stop_at("wait.before_spin");
+                EXPECT_FALSE(permits.try_acquire_for(1ms));
+            });
+            EXPECT_TRUE(late.wait_stopped());
+            {
+                const clock_shift later(1s);
+                (void)use.permits.reap();
+            }
+            EXPECT_TRUE(set.queued(0));
+            left->raise();
+            EXPECT_TRUE(set.queued(1));
+            EXPECT_TRUE(eventually([&] {
+                const auto waiters = set.look().waiters;
+                return waiters.size() == 1 && sleeps(static_cast<pid_t>(waiters[0].tid));
+            }));
+            late.cont();
+            EXPECT_EQ(late.wait_exit(), 0);
+            EXPECT_TRUE(mine.release());
+        });
+    expect_whole(set);
+}
 
 struct units_handle {
     segment home;

@@ -246,6 +246,14 @@ void time_out_for_a_unit(const scene& where, const marks& at) {
 
 }  // namespace
 
+namespace {
+semaphore_options barging(std::int64_t permits) {
+    semaphore_options options = unexpiring(permits);
+    options.order = order::throughput;
+    return options;
+}
+}  // namespace
+
 const std::vector<operation> operations{
     {.name = "Acquire", .deed = acquire},
     {.name = "FirstAcquire", .deed = first_acquire},
@@ -255,6 +263,9 @@ const std::vector<operation> operations{
     {.name = "QueuedAcquireOfThree", .deed = acquire_three, .options = unexpiring(3), .held = 1, .waiting = 1, .wanted = 3},
     {.name = "AcquireOfThree", .deed = acquire_three, .options = unexpiring(3)},
     {.name = "ReleaseThatServesAWaiter", .deed = release, .waiting = 1},
+    {.name = "ReleaseThatRousesAWaiter", .deed = release, .options = barging(1), .waiting = 1},
+    {.name = "QueuedAcquireThatMayBeOvertaken", .deed = queued_acquire, .options = barging(1), .held = 1, .waiting = 1},
+    {.name = "TimeOutOfOneWhoMayBeOvertaken", .deed = time_out, .options = barging(1), .held = 1, .waiting = 1, .in_vain = true},
     {.name = "ReleaseOfThreeThatServesThree", .deed = release_three, .options = unexpiring(3), .waiting = 3},
     {.name = "ReleaseOfThreeThatServesOneOfTwo",
      .deed = release_three,

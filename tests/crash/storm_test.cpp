@@ -29,6 +29,8 @@ constexpr std::array kill_points{
     "wait.taken",         "wait.abandoned",    "grant.before_commit",
     "grant.after_commit", "grant.marked",      "grant.unlinked",
     "grant.before_wake",  "lock.taken",        "lock.before_release",
+    "rouse.flagged",      "rouse.before_wake", "wait.roused",
+    "wait.before_hurry",
     "lock.released",      "reap.entry_marked", "reap.slot_opened",
     "reap.before_free",   "renew.done",        "resize.stored",
     "resize.slot",        "join.claimed",      "join.life_locked",
