@@ -248,12 +248,13 @@ TEST(WakeUpsOfOthers, AreNotTakenAwayByOneWhoGoesOnTooLate) {
             auto late = fork_child([&] {
                 segment home = set.open();
                 auto permits = home.find(scene::permits);
+                EXPECT_FALSE(permits.try_acquire());  // attached by now
                 os::testing::stop_at("wait.before_spin");
-                EXPECT_FALSE(permits.try_acquire_for(1ms));
+                EXPECT_FALSE(permits.try_acquire_for(1s));
             });
             EXPECT_TRUE(late.wait_stopped());
             {
-                const clock_shift later(1s);
+                const clock_shift later(10s);
                 (void)use.permits.reap();
             }
             EXPECT_TRUE(set.queued(0));
