@@ -88,6 +88,8 @@ TEST(LateStep, OfOneWhoLeavesUnsignedDoesNotTouchTheNextOwnersLife) {
     holder next(set);
     leaves.cont();
     EXPECT_EQ(leaves.wait_exit(), 0);
+    EXPECT_EQ(set.look_around().processes.size(), 1U);
+    EXPECT_EQ(set.look_around().processes.at(0).life, "alive");
     waiter due(set);
     EXPECT_TRUE(next.process.kill());
     EXPECT_TRUE(due.granted());
