@@ -236,12 +236,14 @@ TEST(WakeUpsOfOthers, AreNotTakenAwayByOneWhoGoesOnTooLate) {
     sizes.waiters = 1;
     const scene set(unexpiring(1), sizes);
     shared<flag> left;
+    shared<flag> served;
     run_without_background_threads(
         2, [&] { return attach_to(set); },
         [&](leased_handle& use, unsigned which, meeting&) {
             if (which == 1) {
                 left->wait();
-                EXPECT_TRUE(use.permits.try_acquire_for(liveness_bound)) << "nobody woke it";
+                (void)use.permits.acquire();
+                served->raise();
                 return;
             }
             lease mine = use.permits.acquire();
@@ -267,6 +269,7 @@ TEST(WakeUpsOfOthers, AreNotTakenAwayByOneWhoGoesOnTooLate) {
             late.cont();
             EXPECT_EQ(late.wait_exit(), 0);
             EXPECT_TRUE(mine.release());
+            EXPECT_TRUE(eventually([&] { return served->raised(); })) << "nobody woke it";
         });
     expect_whole(set);
 }
