@@ -14,12 +14,19 @@ using namespace std::chrono_literals;
 constexpr const char* kOther = "other";
 
 struct cues {
+    flag took;
     flag marked;
     flag go_on;
-    flag took;
-    flag enough;
 };
-cues* of_the_granter = nullptr;
+cues* of_the_late_one = nullptr;
+
+void be_late_at(const char* point, cues& when) {
+    of_the_late_one = &when;
+    os::testing::call_at(point, [] {
+        of_the_late_one->marked.raise();
+        of_the_late_one->go_on.wait();
+    });
+}
 
 // A waiter that is awake needs no ring to see that it was granted. It may be through with that grant, and stand with the same node in
 // another queue, before its granter has taken the node out of the first one.
@@ -35,11 +42,7 @@ TEST(LateStep, OfAGranterLeavesAWaiterAloneThatHasGoneToAnotherQueue) {
         lease mine = home.find(scene::permits).acquire();
         cue->took.raise();
         EXPECT_TRUE(eventually([&] { return home.find(scene::permits).stats().waiting == 1; }));
-        of_the_granter = &*cue;
-        os::testing::call_at("grant.marked", [] {
-            of_the_granter->marked.raise();
-            of_the_granter->go_on.wait();
-        });
+        be_late_at("grant.marked", *cue);
         EXPECT_TRUE(mine.release());
     });
     cue->took.wait();
@@ -76,17 +79,18 @@ TEST(LateStep, OfAGranterLeavesAWaiterAloneThatHasGoneToAnotherQueue) {
 TEST(LateStep, OfOneWhoLeavesUnsignedDoesNotTouchTheNextOwnersLife) {
     watchdog guard{120s};
     const scene set;
+    shared<cues> cue;
     auto leaves = fork_child([&] {
         os::testing::refuse(os::testing::syscall_kind::robust_list);
         segment home = set.open();
         EXPECT_TRUE(home.find(scene::permits).acquire().release());
-        os::testing::stop_at("leave.marked");
+        be_late_at("leave.marked", *cue);
         home = segment();
     });
-    ASSERT_TRUE(leaves.wait_stopped());
+    cue->marked.wait();
     in_child([&] { (void)set.open().reap(); });  // frees the entry
     holder next(set);
-    leaves.cont();
+    cue->go_on.raise();
     EXPECT_EQ(leaves.wait_exit(), 0);
     EXPECT_EQ(set.look_around().processes.size(), 1U);
     EXPECT_EQ(set.look_around().processes.at(0).life, "alive");
