@@ -156,7 +156,7 @@ inline void look_at_gate(const semaphore_info& info, std::uint64_t identity) noe
     const std::uint64_t gate = info.block->gate.load(std::memory_order_seq_cst);
     if ((gate & layout::gate::count_mask) == 0) [[likely]]
         return;
-    // With order::throughput one waiter that is awake is enough, as long as newcomers may enter.
+    // With order::throughput one waiter that is awake, or being woken, is enough, as long as newcomers may enter.
     if ((gate & layout::gate::roused) == 0 || (gate & info.closed_gate) != 0) {
         os::kill_point("release.before_dispatch");
         request_dispatch(*info.home, info.index, identity);
