@@ -91,23 +91,24 @@ struct in_place {
     operator std::invoke_result_t<Make>() const { return make(); }
 };
 
-[[gnu::always_inline]] inline lease taken(const core::permit& got) {
-    return lease_access::make(core::the_habits.terms, got.word, got.token);
-}
-[[gnu::always_inline]] inline std::optional<lease> kept(const core::permit& got) {
-    return std::optional<lease>(std::in_place, in_place([&] { return taken(got); }));
+[[gnu::always_inline]] inline std::optional<lease> kept(const core::lease_terms& terms, const core::permit& got) {
+    return std::optional<lease>(std::in_place, in_place([&] { return lease_access::make(terms, got.word, got.token); }));
 }
 
-// Apart, so that the fast path makes no room for options.
-[[gnu::noinline]] lease acquire_slowly(semaphore& s, const semaphore_info* info) {
+// Apart, so that the fast path makes no room for options. @param undo  a word that take_again() left, or 0
+[[gnu::noinline]] lease acquire_slowly(semaphore& s, const semaphore_info* info, std::uint64_t undo) {
     core::permit got;
-    if (info != nullptr && core::take_usual(*info, got))
-        return taken(got);
+    core::thread_habits& mine = core::the_habits;
+    if (undo != 0) core::undo_take(*info, mine.terms.seat, undo, false);
+    if (info != nullptr && core::take_usual(*info, mine, got))
+        return lease_access::make(core::usual_terms(*info, mine, got.seat), got.word, got.token);
     return s.acquire(acquire_options{});
 }
-[[gnu::noinline]] std::optional<lease> try_acquire_slowly(semaphore& s, const semaphore_info* info) {
+[[gnu::noinline]] std::optional<lease> try_acquire_slowly(semaphore& s, const semaphore_info* info, std::uint64_t undo) {
     core::permit got;
-    if (info != nullptr && core::take_usual(*info, got)) return kept(got);
+    core::thread_habits& mine = core::the_habits;
+    if (undo != 0) core::undo_take(*info, mine.terms.seat, undo, false);
+    if (info != nullptr && core::take_usual(*info, mine, got)) return kept(core::usual_terms(*info, mine, got.seat), got);
     return s.try_acquire(acquire_options{});
 }
 
@@ -167,16 +168,16 @@ lease semaphore::acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
     if (info != nullptr && core::take_again(*info, core::the_habits, got)) [[likely]]
-        return taken(got);
-    return acquire_slowly(*this, info);
+        return lease_access::make(core::the_habits.terms, got.word, got.token);
+    return acquire_slowly(*this, info, got.word);
 }
 
 std::optional<lease> semaphore::try_acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
     if (info != nullptr && core::take_again(*info, core::the_habits, got)) [[likely]]
-        return kept(got);
-    return try_acquire_slowly(*this, info);
+        return kept(core::the_habits.terms, got);
+    return try_acquire_slowly(*this, info, got.word);
 }
 
 lease semaphore::acquire(const acquire_options& options, std::error_code& ec) noexcept {

@@ -33,7 +33,7 @@ bool take_over(const semaphore_info& info, const claimed_node& mine, const wait_
         if (!w.granted() || w.process != mine.word().process || slot.granted_to.load(relaxed) != mine.index()) continue;
         // Described before it is held, so that no renewal of a held slot goes by the last lease's ttl.
         describe(slot, request.what, granted, node.tid.load(relaxed));
-        end_description(slot, w.seq);
+        end_description(slot, w.seq, request.what.ttl_ticks);
         // Renewed or told to retire meanwhile, it is still the same grant; reaped and granted anew, it is another's.
         const slot_word granted_to_us = w;
         bool held = false;

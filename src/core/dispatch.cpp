@@ -69,7 +69,8 @@ void wait_queue::serve_all() noexcept {
 // Throughput order: a permit that were handed to a sleeper would be idle until it runs. While newcomers may enter the first is only
 // woken, when there is something for it, and calls dispatch_for() when it sees it open. Should it not: see barging_limit.
 bool wait_queue::looks_for_itself(std::uint32_t n) noexcept {
-    if (info_.order != order::throughput || n == own_ || (block_.gate.load(relaxed) & layout::gate::strict) != 0) return false;
+    if (info_.order != order::throughput || n == own_ || (block_.gate.load(relaxed) & layout::gate::strict) != 0)
+        return false;
     const std::uint32_t wanted = view_.node(n).permits.load(relaxed);
     if (open_slots(wanted) < wanted) return true;
     block_.gate.fetch_or(layout::gate::roused, std::memory_order_seq_cst);

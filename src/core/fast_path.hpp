@@ -15,8 +15,11 @@ struct thread_habits {
     // Of the slot that it took last, when nothing was unusual about that:
     lease_terms terms;  // of none: nothing is known
     layout::slot* slot = nullptr;
-    std::uint64_t open = 0;  // the word that its release leaves
-    std::uint64_t held = 0;  // holder and deadline of the word to install
+    std::uint64_t open = 0;        // the word that its release leaves
+    std::uint64_t held = 0;        // holder and deadline of the word to install
+    std::uint64_t tag_base = 0;    // the tag without seq
+    std::uint64_t token_base = 0;  // the token without seq
+    std::uint32_t seq_high = 0;
     std::uint64_t stamp = ~std::uint64_t{0};
     const os::running_word* running = &os::never_running;
     std::uint64_t identity = 0;
@@ -50,10 +53,12 @@ constexpr std::uint32_t hold_weight(std::uint32_t seq, bool in_quick_succession)
     return !in_quick_succession ? 1 : seq % hold_sampling == 0 ? hold_sampling : 0;
 }
 
+/// Where nothing tells whether a thread kept its processor, all holds are measured of a seat's first.
+inline constexpr std::uint32_t measured_first = 64;
+
 /// Followed by end_description().
 inline void describe(layout::slot& slot, const description& d, os::instant acquired, std::uint32_t tid) noexcept {
     slot.acquired_ns.store(static_cast<std::uint64_t>(acquired.time_since_epoch().count()), std::memory_order_relaxed);
-    slot.ttl_ticks.store(d.ttl_ticks, std::memory_order_relaxed);
     slot.tid.store(tid, std::memory_order_relaxed);
     slot.tenant.store(d.tenant, std::memory_order_relaxed);
     if (d.label.empty()) {
@@ -62,8 +67,9 @@ inline void describe(layout::slot& slot, const description& d, os::instant acqui
         slot.label.store(d.label);
     }
 }
-[[gnu::always_inline]] inline void end_description(layout::slot& slot, std::uint32_t seq) noexcept {
-    slot.tag.store(seq, std::memory_order_release);  // a reader that sees this tag sees the description, or a later one
+[[gnu::always_inline]] inline void end_description(layout::slot& slot, std::uint32_t seq, std::uint32_t ttl_ticks) noexcept {
+    slot.tag.store(layout::tag_of(seq, ttl_ticks),
+                   std::memory_order_release);  // a reader that sees this tag sees the description, or a later one
 }
 
 enum class fast_result : std::uint8_t { taken, none_open, gate_closed, must_queue };
@@ -78,8 +84,8 @@ void undo_take(const semaphore_info& info, std::uint32_t seat, std::uint64_t wor
 
 /// Takes the slot of got.seat if its word is `open`, an open one and not at the end of seq: one compare-exchange. What is left to do is
 /// to describe it. @param held  holder and deadline of the word to install
-[[gnu::always_inline]] inline bool take_slot(const semaphore_info& info, layout::slot& slot, std::uint64_t open, std::uint64_t held,
-                                             permit& got) noexcept {
+[[gnu::always_inline]] inline bool take_slot(const semaphore_info& info, layout::slot& slot, std::uint64_t open,
+                                             std::uint64_t held, permit& got) noexcept {
     const std::uint32_t seq = layout::next_seq(open);
     const std::uint64_t word = layout::acquired_bits(seq, held);
     const std::uint32_t high = slot.seq_high.load(std::memory_order_acquire);
@@ -106,25 +112,57 @@ void undo_take(const semaphore_info& info, std::uint32_t seat, std::uint64_t wor
 /// One permit, if the gate is open and the slot that this thread had last is as the thread left it, and nothing else is to be done:
 /// all of an uncontended acquire, and nothing that needs room or a call. Whatever it declines, take_usual() and try_fast() decide. The
 /// slot's word is not read before: the compare-exchange says whether it is the one that is expected.
+/// @param got  on false a word in it is to be given back by undo_take()
 [[gnu::always_inline]] inline bool take_again(const semaphore_info& info, thread_habits& mine, permit& got) noexcept {
     if (mine.terms.of != &info || !up_to_date(mine, *info.page) || !may_enter(info)) [[unlikely]]
         return false;
-    const std::uint32_t seq = layout::next_seq(mine.open);
+    const std::uint64_t next = mine.open + layout::one_seq;
+    const auto seq = static_cast<std::uint32_t>(next >> 32);
     if (hold_weight(seq, true) != 0) [[unlikely]]  // where seq comes round, too
         return false;
     layout::slot& slot = *mine.slot;
-    got.seat = mine.terms.seat;
-    if (!take_slot(info, slot, mine.open, mine.held, got)) [[unlikely]]
+    std::uint64_t open = mine.open;
+    const std::uint64_t word = next | mine.held;
+    // As in take_slot(), but that seq_high was seen when this thread had the slot last.
+    if (!slot.word.compare_exchange_strong(open, word, std::memory_order_seq_cst, std::memory_order_relaxed)) [[unlikely]]
         return false;
-    // As nobody had it in between all of its description but seq is right, unless it was handed over (tid) or described late (tag, ttl).
-    // A store has to reach memory before the next compare-exchange can begin; so none is made in vain.
-    if (slot.tid.load(std::memory_order_relaxed) != mine.tid || slot.tag.load(std::memory_order_relaxed) != seq - 1 ||
-        slot.ttl_ticks.load(std::memory_order_relaxed) != info.ttl_ticks) [[unlikely]] {
+    os::kill_point("acquire.taken");
+    got.word = word;
+    if (slot.seq_high.load(std::memory_order_acquire) != mine.seq_high) [[unlikely]]
+        return false;
+    // As nobody had it in between all of its description but seq is right, unless it was handed over or described late: then the tag is
+    // another. A store has to reach memory before the next compare-exchange can begin; so none is made in vain.
+    if (slot.tag.load(std::memory_order_relaxed) != (mine.tag_base | (seq - 1))) [[unlikely]] {
         describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
     }
-    mine.open = layout::ended_bits(got.word);
-    end_description(slot, seq);
+    mine.open = next;
+    slot.tag.store(mine.tag_base | seq, std::memory_order_release);  // as end_description()
+    got.token = mine.token_base | seq;
     return true;
+}
+
+/// The terms of what take_again() and take_usual() take.
+[[gnu::always_inline]] inline lease_terms usual_terms(const semaphore_info& info, const thread_habits& mine,
+                                                      std::uint32_t seat) noexcept {
+    return {.of = &info,
+            .identity = mine.identity,
+            .usual = mine.identity,
+            .seat = seat,
+            .permits = 1,
+            .timed = 0,
+            .watched = 0,
+            .ticket = 0};
+}
+
+/// For take_again(). @param slot  that this thread took and described as usual
+inline void remember(thread_habits& mine, const semaphore_info& info, layout::slot& slot, const permit& got) noexcept {
+    mine.terms = usual_terms(info, mine, got.seat);
+    mine.slot = &slot;
+    mine.open = layout::ended_bits(got.word);
+    mine.held = got.word & ~layout::seq_field;
+    mine.seq_high = static_cast<std::uint32_t>(got.token >> layout::seq_bits);
+    mine.token_base = token_of(mine.seq_high, 0);
+    mine.tag_base = layout::tag_of(0, info.ttl_ticks);
 }
 
 /// The same of the slot where this thread looks first, whoever had it last. The lease begins at a time that the thread read before,
@@ -133,7 +171,31 @@ void undo_take(const semaphore_info& info, std::uint32_t seat, std::uint64_t wor
 /// while it is kept from its beats. So two thirds of the ttl are left at least, and by the next beat, when the lease is renewed, one
 /// third: as of any lease. What nobody renews (renewal::manual, max_hold) and what is too short for a background thread to be a little
 /// late has no usual seats. Where nothing tells whether a thread kept its processor, it looks at the clock each time.
-bool take_usual(const semaphore_info& info, permit& got) noexcept;
+[[gnu::always_inline]] inline bool take_usual(const semaphore_info& info, thread_habits& mine, permit& got) noexcept {
+    const bool by_the_clock = mine.running == &os::never_running;
+    if (mine.stamp != info.page->stamp.load(std::memory_order_acquire) || !(by_the_clock || os::still_running(mine.running)))
+        return false;
+    if (!may_enter(info) || mine.seat >= info.usual_seats) return false;
+    layout::slot& slot = info.slots[mine.seat];
+    const std::uint64_t bits = slot.word.load(std::memory_order_relaxed);
+    const std::uint32_t seq = layout::next_seq(bits);
+    if (seq > layout::max_seq || hold_weight(seq, true) != 0 || (by_the_clock && seq <= measured_first)) return false;
+    if (by_the_clock) {
+        mine.now = os::coarse_now();
+        mine.tick = info.clock.at(mine.now);
+    }
+    got.seat = mine.seat;
+    if (!take_slot(info, slot, bits, mine.holder | first_deadline(mine.tick, info.ttl_ticks).value, got)) return false;
+    describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
+    end_description(slot, seq, info.ttl_ticks);
+    // Of one that takes another each time there is nothing worth remembering.
+    if (mine.slot == &slot) {
+        remember(mine, info, slot, got);
+    } else {
+        mine.slot = &slot;
+    }
+    return true;
+}
 
 /// One permit, if the gate is open and a slot is, wherever the hints say. @param lease  filled when taken
 fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d, lease_record& lease) noexcept;

@@ -270,7 +270,8 @@ void keeper::sleep(std::uint32_t mail, os::instant until) noexcept {
     const bool watching = !words_.empty();
     words_.push_back({&mailbox, mail});
     words_.push_back({&stopping_, 0});
-    if (os::futex_word* const torn = home_.mapping().guard.torn_word(); torn != nullptr && !home_.torn()) words_.push_back({torn, 0});
+    if (os::futex_word* const torn = home_.mapping().guard.torn_word(); torn != nullptr && !home_.torn())
+        words_.push_back({torn, 0});
     os::kill_point("keeper.before_sleep");
     if (os::futex_wait_any(words_, until) != os::wait_any_result::unsupported) return;
     until = std::min(until, os::after(os::now(), watching ? unsigned_lives : os::one_word_sleep));

@@ -64,7 +64,7 @@ class keeper {
     attachment& home_;
     keeper* inherited_;
     std::uint64_t identity_ = 0;
-    os::futex_word stopping_{0};  // in memory of our own: heard also when the segment's is gone
+    os::futex_word stopping_{0};   // in memory of our own: heard also when the segment's is gone
     std::atomic<int> started_{0};  // 1: member, 2: failed
     std::error_code failure_;
     std::vector<os::waited_word> words_;

@@ -14,8 +14,6 @@ using layout::tick;
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
-// So many first holds of a slot are measured where nothing tells which ones follow each other at once.
-constexpr std::uint32_t measured_first = 64;
 
 template <class Visit>
 void each_permit(const lease_record& lease, Visit&& visit) {
@@ -32,8 +30,9 @@ bool same_token(const layout::slot& slot, slot_word word, std::uint64_t token) n
 }
 
 // The ttl by which an owned slot is renewed. Before the lease is described, the shortest that it can be.
-std::uint32_t ttl_of(const semaphore_info& info, const layout::slot& slot, slot_word w, bool described) noexcept {
-    if (described) return slot.ttl_ticks.load(relaxed);
+std::uint32_t ttl_of(const semaphore_info& info, const layout::slot& slot, slot_word w, std::uint64_t tag,
+                     bool described) noexcept {
+    if (described) return layout::tagged_ttl(tag);
     const std::uint32_t n = slot.granted_to.load(relaxed);
     const layout::view& view = info.home->view();
     if (w.granted() && view.has_node(n)) return view.node(n).ttl_ticks.load(relaxed);
@@ -79,57 +78,17 @@ thread_habits& refresh_habits(const semaphore_info& info, std::uint64_t identity
     return mine;
 }
 
-namespace {
-
-// For take_again(). @param slot  that this thread took, and described as take_usual() does
-void remember(thread_habits& mine, const semaphore_info& info, layout::slot& slot, const permit& got) noexcept {
-    mine.terms = {.of = &info,
-                  .identity = mine.identity,
-                  .usual = mine.identity,
-                  .seat = got.seat,
-                  .permits = 1,
-                  .timed = 0,
-                  .watched = 0,
-                  .ticket = 0};
-    mine.slot = &slot;
-    mine.open = layout::ended_bits(got.word);
-    mine.held = got.word & ~layout::seq_field;
-}
-
-}  // namespace
-
 void undo_take(const semaphore_info& info, std::uint32_t seat, std::uint64_t word, bool described) noexcept {
     layout::slot& slot = info.slots[seat];
     const slot_word ours = slot_word::unpack(word);
     std::uint64_t bits = slot.word.load(relaxed);
     // It may have been renewed meanwhile, told to retire, or be lost. What is described though we have not done it is a later lease.
-    while (slot_word::unpack(bits).same_lease(ours) && (described || slot.tag.load(std::memory_order_acquire) != ours.seq)) {
+    while (slot_word::unpack(bits).same_lease(ours) &&
+           (described || layout::tagged_seq(slot.tag.load(std::memory_order_acquire)) != ours.seq)) {
         if (!slot.word.compare_exchange_strong(bits, slot_word::unpack(bits).ended().pack())) continue;
         tell_of_open_slot(info, seat, info.home->identity());
         return;
     }
-}
-
-bool take_usual(const semaphore_info& info, permit& got) noexcept {
-    thread_habits& mine = the_habits;
-    const bool by_the_clock = mine.running == &os::never_running;
-    if (mine.stamp != info.page->stamp.load(std::memory_order_acquire)) return false;
-    if (!by_the_clock && !os::still_running(mine.running)) return false;
-    if (!may_enter(info) || mine.seat >= info.usual_seats) return false;
-    layout::slot& slot = info.slots[mine.seat];
-    const std::uint64_t bits = slot.word.load(relaxed);
-    const std::uint32_t seq = layout::next_seq(bits);
-    if (seq > layout::max_seq || hold_weight(seq, true) != 0 || (by_the_clock && seq <= measured_first)) return false;
-    if (by_the_clock) {
-        mine.now = os::coarse_now();
-        mine.tick = info.clock.at(mine.now);
-    }
-    got.seat = mine.seat;
-    if (!take_slot(info, slot, bits, mine.holder | first_deadline(mine.tick, info.ttl_ticks).value, got)) return false;
-    describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
-    end_description(slot, seq);
-    remember(mine, info, slot, got);
-    return true;
 }
 
 fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const description& d,
@@ -168,7 +127,7 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
     const std::uint32_t seq = layout::seq_of(got.word);
     const std::uint32_t timed = hold_weight(seq, known || (cannot_tell && seq >= measured_first));
     if (timed != 0) slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
-    end_description(slot, seq);
+    end_description(slot, seq, d.ttl_ticks);
     const bool usual = d.ttl_ticks == info.ttl_ticks && d.tenant == 0 && d.label.empty() && seat < info.usual_seats;
     if (usual) remember(mine, info, slot, got);
     lease = lease_record({.of = &info,
@@ -231,8 +190,9 @@ bool release(const lease_record& lease) noexcept {
 
 renewed renew_slot(const semaphore_info& info, layout::slot& slot, slot_word seen, bool force) noexcept {
     if (seen.deadline.none() || seen.detached()) return renewed::not_due;
-    const bool described = !seen.granted() && slot.tag.load(std::memory_order_acquire) == seen.seq;
-    const std::uint32_t ttl = ttl_of(info, slot, seen, described);
+    const std::uint64_t tag = slot.tag.load(std::memory_order_acquire);
+    const bool described = !seen.granted() && layout::tagged_seq(tag) == seen.seq;
+    const std::uint32_t ttl = ttl_of(info, slot, seen, tag, described);
     if (ttl == 0) return renewed::not_due;
     const tick at = info.clock.at(os::now());
     const tick until = next_deadline(info, slot, at, ttl, described);
@@ -299,6 +259,7 @@ bool detach(const lease_record& lease) noexcept {
         std::uint64_t bits = slot.word.load(std::memory_order_acquire);
         seen = slot_word::unpack(bits);
         if (!seen.same_lease(mine)) return false;
+        slot.tag.fetch_or(layout::handed_over, relaxed);
         slot.tid.store(next, relaxed);
         // release: an adopter that sees it detached sees the chain.
         while (!slot.word.compare_exchange_weak(bits, seen.become(slot_state::detached).pack())) {
@@ -314,11 +275,12 @@ namespace {
 
 // One CAS from detached to held by us: of all adopters, of whatever process, one succeeds.
 // @param seq  of the lease that is meant
-bool adopt_slot(const semaphore_info& info, std::uint64_t identity, layout::process_index from, std::uint32_t seq, permit& p) noexcept {
+bool adopt_slot(const semaphore_info& info, std::uint64_t identity, layout::process_index from, std::uint32_t seq,
+                permit& p) noexcept {
     os::kill_point("adopt.found");
     layout::slot& slot = info.slots[p.seat];
     std::uint64_t bits = slot.word.load(std::memory_order_acquire);
-    const std::uint32_t ttl = slot.ttl_ticks.load(relaxed);
+    const std::uint32_t ttl = layout::tagged_ttl(slot.tag.load(relaxed));
     slot_word mine;
     do {
         mine = slot_word::unpack(bits);
@@ -360,7 +322,8 @@ bool adopt(const semaphore_info& info, std::uint64_t identity, std::uint32_t fir
     permit p{.seat = first, .word = 0, .token = 0};
     while (lease.permits < permits && p.seat < range.capacity && info.slots[p.seat].acquired_ns.load(relaxed) == acquired) {
         const std::uint32_t next = info.slots[p.seat].tid.load(relaxed);
-        const std::uint32_t seq = lease.permits == 0 ? from.seq : slot_word::unpack(info.slots[p.seat].word.load(relaxed)).seq;
+        const std::uint32_t seq =
+            lease.permits == 0 ? from.seq : slot_word::unpack(info.slots[p.seat].word.load(relaxed)).seq;
         if (!adopt_slot(info, identity, from.process, seq, p)) break;
         if (lease.permits == 0) lease.word = p.word;
         if (lease.all) lease.all[lease.permits] = p;

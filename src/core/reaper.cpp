@@ -123,7 +123,7 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity, os::i
 }
 
 bool take_from_dead(attachment& home, std::uint32_t index, layout::process_index p) noexcept {
-    const entry_word dying = home.member().mark_if_dead(p);
+    const entry_word dying = home.member().mark_only(p);
     if (dying.state != entry_state::dying) return false;
     const std::uint32_t opened = open_slots_of(home, index, p, dying);
     home.view().semaphore(index).reaped.fetch_add(opened, relaxed);

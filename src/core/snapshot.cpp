@@ -33,7 +33,7 @@ std::string tenant_name(attachment& home, std::uint32_t id) {
 
 holder_info holder_of(attachment& home, const semaphore_info& info, std::uint32_t s, slot_word w, os::instant now) {
     const layout::slot& slot = home.view().slot(s);
-    const bool described = slot.tag.load(std::memory_order_acquire) == w.seq;
+    const bool described = layout::tagged_seq(slot.tag.load(std::memory_order_acquire)) == w.seq;
     holder_info h;
     h.seat = s - info.range.first;
     h.token = token_of(slot.seq_high.load(relaxed), w.seq);

@@ -23,7 +23,8 @@ bool wait_queue::queued_here(std::uint32_t n) const noexcept {
     const auto state = node_word::unpack(bits).state;
     if (state != node_state::waiting && state != node_state::abandoned) return false;
     // The same before and after: it is the semaphore of that wait.
-    return view_.node(n).semaphore.load(relaxed) == index_ && node_word::unpack(view_.node(n).word.load()).seq == node_word::unpack(bits).seq;
+    return view_.node(n).semaphore.load(relaxed) == index_ &&
+           node_word::unpack(view_.node(n).word.load()).seq == node_word::unpack(bits).seq;
 }
 
 //                                     dies after       a survivor sees                        and rebuild() does

@@ -74,7 +74,8 @@ class wait_queue {
         std::uint32_t next;
     };
     [[nodiscard]] place place_of(std::uint32_t node) const noexcept {
-        return {view_.node(node).prev.load(std::memory_order_relaxed), view_.node(node).next.load(std::memory_order_relaxed)};
+        return {view_.node(node).prev.load(std::memory_order_relaxed),
+                view_.node(node).next.load(std::memory_order_relaxed)};
     }
     bool unlink(std::uint32_t node, place where) noexcept;
     std::uint32_t merge(std::uint32_t a, std::uint32_t b) noexcept;

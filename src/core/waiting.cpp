@@ -27,7 +27,7 @@ constexpr int rounds_between_yields = 3;
 // Whoever expects to be served soon watches nobody at first. Longer than the time between two ticks of the kernel's clock: a timer
 // that comes before those would cost as much again as the sleep.
 constexpr os::nanoseconds short_sleep{10'000'000};
-constexpr std::uint32_t seats_watched = 64;               // a waiter looks at so many holders at most
+constexpr std::uint32_t seats_watched = 64;  // a waiter looks at so many holders at most
 constexpr std::size_t holders_watched = 16;
 
 // While it lives, the background thread of this process looks after the semaphores that its threads wait for.
@@ -101,7 +101,8 @@ bool wait::say_awake() noexcept {
 // so that it learns not to spin where it has the one processor that the holder needs.
 bool wait::spin(manner how) noexcept {
     if (!say_awake()) return true;
-    const os::instant end = std::min(request_.until, os::after(os::now(), how == manner::first ? spin_length : roused_spin_length));
+    const os::instant end =
+        std::min(request_.until, os::after(os::now(), how == manner::first ? spin_length : roused_spin_length));
     for (int round = 1; mine_.waits(); ++round) {
         for (int i = 0; i < spins_in_a_round && mine_.waits(); ++i) {
             if (info_.order == order::throughput) (void)take_what_is_open();
@@ -150,7 +151,8 @@ std::span<os::waited_word> wait::watch_holders(std::span<os::waited_word> room) 
         const auto bell = home_.member().bell_of(held.process);
         if (home_.member().signed_dead(held.process)) {
             opened = take_from_dead(home_, info_.index, held.process) || opened;
-        } else if (bell && std::ranges::none_of(room.first(count), [&](const auto& known) { return known.word == bell->word; })) {
+        } else if (bell &&
+                   std::ranges::none_of(room.first(count), [&](const auto& known) { return known.word == bell->word; })) {
             room[count++] = *bell;
         }
     }
@@ -198,8 +200,11 @@ node_state wait::run(os::instant now, wait_result& left) noexcept {
     std::optional<std::stop_callback<decltype(wake)>> on_stop;
     if (request_.stop.stop_possible()) on_stop.emplace(request_.stop, wake);
 
-    // By then whoever stands in front has waited for as long: all of them took their tickets earlier.
-    const os::instant soon = barging ? os::after(os::now(), barging_limit) : os::after(now, short_sleep);
+    // By then whoever stands in front has waited for as long: all of them took their tickets earlier. In strict order a long queue takes
+    // its time, and those at its end have no use for a look at the holders yet.
+    const auto queue = static_cast<std::int64_t>(block.gate.load(relaxed) & layout::gate::count_mask);
+    const os::instant soon = barging ? os::after(os::now(), barging_limit)
+                                     : os::after(now, short_sleep * std::min<std::int64_t>(queue + 1, 1000));
     bool for_long = !barging && !short_wait;
     for (bool woken = false;; woken = true) {
         // Woken before its turn, it is about to come, or with order::throughput something was open.

@@ -93,11 +93,13 @@ struct alignas(64) process_entry {
     word32 pid;
     word32 uid;
     word64 start_time;
-    std::uint64_t life_node[2];  // the C library's list node of `life`: written by the owner alone, followed by the kernel alone
+    std::uint64_t
+        life_node[2];  // the C library's list node of `life`: written by the owner alone, followed by the kernel alone
     std::array<word32, sections_per_process> sections;  // robust futexes: the id of a thread in a critical section
     word64 pid_namespace;
     word64 boot;
-    word32 bell;  // held and marked like `life`: at a death the kernel wakes one sleeper of each, a background thread and a waiter
+    word32
+        bell;  // held and marked like `life`: at a death the kernel wakes one sleeper of each, a background thread and a waiter
     word32 kernel_signed;  // 1: the life word is held; 0: the kernel refused, use pid and start time
     text<16> command;
     std::uint64_t bell_node[2];
@@ -167,8 +169,7 @@ struct alignas(64) slot {
     word32 seq_high;    // + 1, under the lock, before seq wraps; the high part of the token
     word32 granted_to;  // node; written only under the lock, before the word becomes granted, and true while it is
     word64 acquired_ns;
-    word32 tag;
-    word32 ttl_ticks;
+    word64 tag;     // [ ttl in ticks:32 | handed over:1 | seq:31 ] of the lease that is described; stored last
     word32 tid;     // while detached: the next seat of the lease, or none
     word32 tenant;  // index + 1; 0: none
     text<24> label;
@@ -192,7 +193,7 @@ struct alignas(64) node {
     word32 first_slot;  // of the grant; the rest of a grant of several permits is found by granted_to
     word32 generation;  // of the semaphore
     text<24> label;
-    word64 until_ns;  // after that it may be taken for abandoned: its waiter is stopped
+    word64 until_ns;   // after that it may be taken for abandoned: its waiter is stopped
     word32 processor;  // where the waiter would run if it were woken early, or none: it would not spin
     word32 reserved0;
     std::uint64_t reserved[2];

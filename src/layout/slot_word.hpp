@@ -113,6 +113,7 @@ static_assert(3 + process_bits + seq_bits + 32 == 64);
 
 // The same on packed words, for the two steps that everybody is in a hurry for.
 
+inline constexpr std::uint64_t one_seq = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t seq_field = std::uint64_t{max_seq} << 32;
 constexpr std::uint32_t seq_of(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 32) & max_seq; }
 constexpr bool is_open(std::uint64_t bits) noexcept { return bits >> 61 == 0; }
@@ -123,7 +124,18 @@ constexpr std::uint64_t holder_bits(process_index who) noexcept {
     return slot_word{.state = slot_state::held, .process = who, .seq = 0, .deadline = {}}.pack();
 }
 /// slot_word::acquired_by(), as held. @param held  all but seq
-constexpr std::uint64_t acquired_bits(std::uint32_t seq, std::uint64_t held) noexcept { return std::uint64_t{seq} << 32 | held; }
+constexpr std::uint64_t acquired_bits(std::uint32_t seq, std::uint64_t held) noexcept {
+    return std::uint64_t{seq} << 32 | held;
+}
+/// The tag of a slot's description: of which lease it is, and its ttl.
+constexpr std::uint64_t tag_of(std::uint32_t seq, std::uint32_t ttl_ticks) noexcept {
+    return std::uint64_t{ttl_ticks} << 32 | seq;
+}
+constexpr std::uint32_t tagged_seq(std::uint64_t tag) noexcept { return static_cast<std::uint32_t>(tag) & max_seq; }
+/// Beside seq: tid is not that of the thread that took the slot any more.
+inline constexpr std::uint64_t handed_over = 1U << 31;
+constexpr std::uint32_t tagged_ttl(std::uint64_t tag) noexcept { return static_cast<std::uint32_t>(tag >> 32); }
+
 /// slot_word::ended(), of a word that is held, and not retiring
 constexpr std::uint64_t ended_bits(std::uint64_t held) noexcept { return held & seq_field; }
 

@@ -223,6 +223,13 @@ life membership::life_of(layout::process_index p) const noexcept {
 }
 
 entry_word membership::mark_if_dead(layout::process_index p) noexcept {
+    const bool marked = entry(p).state == entry_state::dying;
+    const entry_word dying = mark_only(p);
+    if (!marked && dying.state == entry_state::dying) os::futex_wake(view_.process(p).life, INT_MAX);
+    return dying;
+}
+
+entry_word membership::mark_only(layout::process_index p) noexcept {
     if (!view_.has_process(p)) return {};
     process_entry& e = view_.process(p);
     entry_word w = entry(p);
@@ -236,7 +243,6 @@ entry_word membership::mark_if_dead(layout::process_index p) noexcept {
     const entry_word dying = w.as(entry_state::dying);
     std::uint64_t seen = w.pack();
     if (e.word.compare_exchange_strong(seen, dying.pack())) {
-        os::futex_wake(e.life, INT_MAX);  // the kernel woke one watcher; the others are to look as well
         os::kill_point("reap.entry_marked");
         return dying;
     }

@@ -64,8 +64,11 @@ class membership {
     }
     /// Three answers only; dead is said on evidence alone, so a process that cannot be judged keeps its leases until their ttl.
     [[nodiscard]] life life_of(layout::process_index p) const noexcept;
-    /// alive -> dying, when the kernel says that it is dead. @return the word to free it by, or state free if it is not dying
+    /// alive -> dying, when the kernel says that it is dead. Wakes all who watch it: the kernel woke one of them only.
+    /// @return the word to free it by, or state free if it is not dying
     layout::entry_word mark_if_dead(layout::process_index p) noexcept;
+    /// The same, for who does not reap it and leaves that to the one whom the kernel woke.
+    layout::entry_word mark_only(layout::process_index p) noexcept;
     /// The word whose change tells a waiter of that process's death, and its value to sleep on; nothing when there is none, or it is
     /// known to be dead. The kernel wakes one sleeper, who may have no use for it: a background thread is woken as well.
     [[nodiscard]] std::optional<os::waited_word> bell_of(layout::process_index p) noexcept;

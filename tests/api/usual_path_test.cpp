@@ -319,7 +319,7 @@ TEST_F(UsualPath, DescribesItsHolderAgainWhenALateHolderHasDescribedItself) {
         settle(one);
         layout::slot& slot = raw.view().slot(0);
         slot.label.store("a late holder's");
-        slot.tag.store(slot.tag.load() - 2);
+        slot.tag.store(slot.tag.load() - 2);  // its seq
         const lease mine = one.acquire();
         EXPECT_EQ(only_holder(one).label, "");
     });
@@ -453,7 +453,8 @@ TEST_F(UsualPath, GivesBackWhatItTookTooLateThoughItWasToRetire) {
 
 TEST_F(UsualPath, LeavesALaterLeaseAloneThatLooksLikeWhatItTookTooLate) {
     const lease held = one.acquire();
-    core::undo_take(core::handle_access::info(one), held.seat(), core::lease_access::record(const_cast<lease&>(held)).word, false);
+    core::undo_take(core::handle_access::info(one), held.seat(), core::lease_access::record(const_cast<lease&>(held)).word,
+                    false);
     EXPECT_TRUE(held.valid());
 }
 

@@ -26,10 +26,10 @@ enum class audience {
 /// Who has the permits at first, if not the victim.
 enum class keeper {
     nobody,
-    lets_go_at_the_cue,  // which is what brings the victim to the point
+    lets_go_at_the_cue,    // which is what brings the victim to the point
     is_killed_at_the_cue,  // the same, but it dies
-    lets_go_in_the_end,  // when the victim is dead
-    holds_on,            // until the one in the audience has been served
+    lets_go_in_the_end,    // when the victim is dead
+    holds_on,              // until the one in the audience has been served
 };
 
 struct deed {

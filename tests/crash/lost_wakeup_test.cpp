@@ -250,7 +250,7 @@ TEST(WakeUpsOfOthers, AreNotTakenAwayByOneWhoGoesOnTooLate) {
             auto late = fork_child([&] {
                 segment home = set.open();
                 auto permits = home.find(scene::permits);
-                EXPECT_FALSE(permits.try_acquire());  // attached by now
+                EXPECT_FALSE(permits.try_acquire());                                 // attached by now
                 raw_segment(set.name()).view().semaphore(0).front_wait_ns.store(0);  // as after short waits: it is to spin
                 os::testing::stop_at("wait.before_spin");
                 EXPECT_FALSE(permits.try_acquire_for(500ms));

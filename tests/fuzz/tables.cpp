@@ -106,7 +106,7 @@ constexpr std::array slot_fields{
     at(offsetof(slot, granted_to), 4, meaning::node),
     at(offsetof(slot, acquired_ns), 8, meaning::nanoseconds),
     at(offsetof(slot, tag), 4, meaning::number),
-    at(offsetof(slot, ttl_ticks), 4, meaning::ticks),
+    at(offsetof(slot, tag) + 4, 4, meaning::ticks),
     at(offsetof(slot, tid), 4, meaning::slot),
     at(offsetof(slot, tenant), 4, meaning::node),
     at(offsetof(slot, label), sizeof(slot::label), meaning::text),
