@@ -34,7 +34,8 @@ class SHMSEM_API semaphore {
     ///         also when the semaphore shrank below options.permits meanwhile; errc::invalid_name (tenant);
     ///         errc::too_many_tenants, errc::too_many_waiters, errc::too_many_processes, errc::thread_failed,
     ///         errc::read_only, errc::segment_corrupt, errc::segment_truncated
-    /// @cost   uncontended, one permit: one CAS; several: the queue's lock; no system call
+    /// @cost   uncontended, one permit: one CAS; several: the queue's lock; no system call. Who waits sleeps; where waits have lately
+    ///         been shorter than 20 us it spins first, for 30 us at most, or 100 us when it is woken ahead of its turn
     /// @crash  if the caller dies while waiting its place vanishes (I4); while holding, I5. A process that is stopped inside
     ///         the queue's lock holds up who has to queue, until the deadline or a stop
     [[nodiscard]] lease acquire();

@@ -192,6 +192,7 @@ inline void remember(thread_habits& mine, const semaphore_info& info, layout::sl
     if (mine.slot == &slot) {
         remember(mine, info, slot, got);
     } else {
+        mine.terms.of = nullptr;  // with which slot and the rest go together
         mine.slot = &slot;
     }
     return true;
