@@ -418,10 +418,9 @@ TEST(UsualPathsLease, ThatWasLostAndOutlivesItsSegmentIsInertInALargerOneToo) {
 TEST_F(UsualPath, KeepsSemaphoresApartWhoseWordsAreTheSame) {
     os::testing::keep_processor();
     auto other = home->semaphore("other", {.permits = 1, .ttl = 30s});
-    settle(other);
-    settle(one);
-    (void)one.acquire();  // the fourth
-    (void)other.acquire();
+    for (int i = 0; i < 70; ++i) (void)other.acquire();
+    for (int i = 0; i < 71; ++i) (void)one.acquire();
+    (void)other.acquire();  // its 71st: now its word is what this thread left in the other's slot
     const lease mine = one.acquire();
     EXPECT_EQ(one.available(), 0U);
     EXPECT_EQ(other.available(), 1U);
