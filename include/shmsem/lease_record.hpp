@@ -15,7 +15,7 @@ struct permit {
     std::uint64_t token = 0;
 };
 
-/// What a lease object knows but for its permits: the same for all that a thread takes from one slot in quick succession.
+/// What a lease object knows but for its word: the same for all that a thread takes from one slot in quick succession.
 struct lease_terms {
     static constexpr std::uint64_t nobody = ~std::uint64_t{0};  // no identity
 

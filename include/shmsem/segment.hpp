@@ -93,8 +93,8 @@ class SHMSEM_API segment {
     /// The semaphore of that name, created if it is not there.
     /// @throws shmsem::error errc::semaphore_mismatch (naming both values), errc::semaphore_kind, errc::invalid_argument,
     ///         errc::invalid_name, errc::too_many_semaphores, errc::too_many_permits, errc::segment_corrupt,
-    ///         errc::segment_truncated, errc::read_only, errc::too_many_processes, errc::thread_failed; errc::timed_out when a process was stopped
-    ///         inside the directory's lock for 10 s, or with if_different::resize inside the queue's
+    ///         errc::segment_truncated, errc::read_only, errc::too_many_processes, errc::thread_failed; errc::timed_out
+    ///         when a process was stopped inside the directory's lock for 10 s, or with if_different::resize inside the queue's
     /// @cost   a look at the names; to create it also the directory's lock, and a write to each slot
     /// @crash  killed at any instruction: it is there, or not there and its place free
     [[nodiscard]] shmsem::semaphore semaphore(const std::string& name, const semaphore_options& options = {});

@@ -73,9 +73,10 @@ wait_result prepare(const semaphore_info& info, const acquire_options& o, patien
 // What expired or died may stand in the way of a caller who will not wait.
 core::swept sweep_if_worthwhile(const semaphore_info& info, std::uint64_t identity) noexcept {
     auto& swept_at = info.home->swept_at(info.index);
-    const std::uint32_t now = info.clock.at(os::now()).value;
-    if (info.range.capacity > few_slots && swept_at.exchange(now, relaxed) == now) return {};
-    return core::sweep(*info.home, info.index, identity, os::now());
+    const os::instant now = os::now();
+    const std::uint32_t tick = info.clock.at(now).value;
+    if (info.range.capacity > few_slots && swept_at.exchange(tick, relaxed) == tick) return {};
+    return core::sweep(*info.home, info.index, identity, now);
 }
 
 // For messages: made only when something went wrong.
@@ -95,20 +96,22 @@ struct in_place {
     return std::optional<lease>(std::in_place, in_place([&] { return lease_access::make(terms, got.word, got.token); }));
 }
 
-// Apart, so that the fast path makes no room for options. @param undo  a word that take_again() left, or 0
+// The second choice, after take_again(). @param undo  a word that it left, or 0
+[[gnu::always_inline]] inline bool second_choice(const semaphore_info* info, std::uint64_t undo, core::permit& got) {
+    if (undo != 0) core::undo_take(*info, core::the_habits.terms.seat, undo, false);
+    return info != nullptr && core::take_usual(*info, core::the_habits, got);
+}
+
+// Apart, so that the fast path makes no room for options.
 [[gnu::noinline]] lease acquire_slowly(semaphore& s, const semaphore_info* info, std::uint64_t undo) {
     core::permit got;
-    core::thread_habits& mine = core::the_habits;
-    if (undo != 0) core::undo_take(*info, mine.terms.seat, undo, false);
-    if (info != nullptr && core::take_usual(*info, mine, got))
-        return lease_access::make(core::usual_terms(*info, mine, got.seat), got.word, got.token);
+    if (second_choice(info, undo, got))
+        return lease_access::make(core::usual_terms(*info, core::the_habits, got.seat), got.word, got.token);
     return s.acquire(acquire_options{});
 }
 [[gnu::noinline]] std::optional<lease> try_acquire_slowly(semaphore& s, const semaphore_info* info, std::uint64_t undo) {
     core::permit got;
-    core::thread_habits& mine = core::the_habits;
-    if (undo != 0) core::undo_take(*info, mine.terms.seat, undo, false);
-    if (info != nullptr && core::take_usual(*info, mine, got)) return kept(core::usual_terms(*info, mine, got.seat), got);
+    if (second_choice(info, undo, got)) return kept(core::usual_terms(*info, core::the_habits, got.seat), got);
     return s.try_acquire(acquire_options{});
 }
 

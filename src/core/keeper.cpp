@@ -1,6 +1,5 @@
 #include "core/keeper.hpp"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -117,7 +116,7 @@ void keeper::run() noexcept {
         const std::uint32_t mail = entry.mailbox.load(std::memory_order_seq_cst);
         if (stopping_.load() != 0) break;
         const os::instant until = look_round(me);
-        if (may_sleep_) sleep(mail, until);
+        sleep(mail, until);
     }
 
     (void)tell_of_losses(os::now());  // what was lost since the last round, we would not be asked to stop with leases left
@@ -221,7 +220,6 @@ void keeper::wake_our_served() noexcept {
 // to watch them. The dead among them are reaped here and now.
 os::instant keeper::gather_watched(layout::process_index me, os::instant now) noexcept {
     os::instant next = os::never;
-    may_sleep_ = true;
     words_.clear();
     in_our_way_.reset(me);
     const os::instant patience_ends = os::after(now, patience);  // one for all, so that our own leases are renewed in time
@@ -246,22 +244,14 @@ os::instant keeper::watch_or_reap(layout::process_index p, os::instant now, os::
         (void)member.mark_if_dead(p);
         return os::after(now, unsigned_lives);
     }
-    layout::process_entry& e = home_.view().process(p);
     if (state == entry_state::dying || member.life_of(p) == robust::life::dead) {
         (void)reap_process(home_, p, identity_, patience_ends);
         return member.entry(p).state == entry_state::dying ? os::after(now, unfinished_cleaning) : os::never;
     }
-    std::uint32_t life = e.life.load(std::memory_order_acquire);
-    if (life == 0 || e.kernel_signed.load(relaxed) == 0) return os::after(now, unsigned_lives);
-    if ((life & FUTEX_WAITERS) == 0) {
-        // Without this bit the kernel marks the word but wakes nobody.
-        if (!e.life.compare_exchange_strong(life, life | FUTEX_WAITERS)) {
-            may_sleep_ = false;  // it changed under our eyes: go round once more
-            return os::never;
-        }
-        life |= FUTEX_WAITERS;
-    }
-    words_.push_back({&e.life, life});
+    const auto life = member.life_word_of(p);
+    if (!life)
+        return member.signed_dead(p) ? now : os::after(now, unsigned_lives);  // marked in this very moment, or unsigned
+    words_.push_back(*life);
     return os::never;
 }
 

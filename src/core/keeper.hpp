@@ -69,7 +69,6 @@ class keeper {
     std::error_code failure_;
     std::vector<os::waited_word> words_;
     std::bitset<layout::max_processes> in_our_way_;  // those who hold what our threads wait for
-    bool may_sleep_ = true;
     std::mutex watched_lock_;
     std::map<std::uint32_t, watched_lease> watched_;
     std::uint32_t last_id_ = 0;

@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <array>
-#include <bit>
 
 #include "core/fast_path.hpp"
 #include "core/keeper.hpp"
@@ -118,17 +117,13 @@ bool wait::spin(manner how) noexcept {
 // @return false when something is open, but the lock is taken
 bool wait::take_what_is_open() noexcept {
     if (info_.block->head.load(relaxed) != mine_.index()) return true;
-    for (std::uint32_t i = 0; i < info_.range.hint_words(); ++i) {
-        for (std::uint64_t hint = info_.hint_words[i].load(std::memory_order_seq_cst); hint != 0; hint &= hint - 1) {
-            const std::uint32_t seat = i * 64 + static_cast<std::uint32_t>(std::countr_zero(hint));
-            if (seat >= info_.range.capacity) return true;
-            if (!layout::is_open(info_.slots[seat].word.load(std::memory_order_seq_cst))) continue;
-            return under_lock(home_, info_.index, identity_, at_once, [this](wait_queue& queue) {
-                queue.dispatch_for(mine_.waits() ? mine_.index() : layout::none);  // the node may be another's by now
-            });
-        }
-    }
-    return true;
+    const bool open = hints(home_.view(), info_.range).each(0, [this](std::uint32_t s) {
+        return layout::is_open(home_.view().slot(s).word.load(std::memory_order_seq_cst));
+    });
+    if (!open) return true;
+    return under_lock(home_, info_.index, identity_, at_once, [this](wait_queue& queue) {
+        queue.dispatch_for(mine_.waits() ? mine_.index() : layout::none);  // the node may be another's by now
+    });
 }
 
 // @return when the next lease can expire

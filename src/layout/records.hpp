@@ -93,13 +93,11 @@ struct alignas(64) process_entry {
     word32 pid;
     word32 uid;
     word64 start_time;
-    std::uint64_t
-        life_node[2];  // the C library's list node of `life`: written by the owner alone, followed by the kernel alone
+    std::uint64_t life_node[2];  // the C library's list node of `life`: written by the owner, followed by the kernel alone
     std::array<word32, sections_per_process> sections;  // robust futexes: the id of a thread in a critical section
     word64 pid_namespace;
     word64 boot;
-    word32
-        bell;  // held and marked like `life`: at a death the kernel wakes one sleeper of each, a background thread and a waiter
+    word32 bell;           // as `life`, but waiters sleep on it: at a death the kernel wakes one sleeper of each
     word32 kernel_signed;  // 1: the life word is held; 0: the kernel refused, use pid and start time
     text<16> command;
     std::uint64_t bell_node[2];

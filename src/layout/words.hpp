@@ -154,11 +154,12 @@ static_assert(lock_word::unpack(lock_word{5, 4096, 3, true}.pack()) == lock_word
 
 // gate: the number of waiter nodes in the queue, changed only under the semaphore's lock, and flags
 namespace gate {
-inline constexpr std::uint64_t dispatch_wanted =
-    1ULL << 63;                                      // anyone: something was opened or abandoned while the lock was taken
-inline constexpr std::uint64_t strict = 1ULL << 62;  // throughput order, under the lock: newcomers must queue
-inline constexpr std::uint64_t roused =
-    1ULL << 61;  // throughput order: the first was woken, or is about to be; a waiter lowers it when it goes to sleep
+// raised by anyone: something was opened or abandoned while the lock was taken
+inline constexpr std::uint64_t dispatch_wanted = 1ULL << 63;
+// throughput order, under the lock: newcomers must queue
+inline constexpr std::uint64_t strict = 1ULL << 62;
+// throughput order: the first was woken, or is about to be; raised under the lock, lowered by a waiter that goes to sleep
+inline constexpr std::uint64_t roused = 1ULL << 61;
 inline constexpr std::uint64_t count_mask = 0xffff'ffffULL;
 }  // namespace gate
 

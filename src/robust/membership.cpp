@@ -256,16 +256,28 @@ bool membership::signed_dead(layout::process_index p) const noexcept {
            (state == entry_state::alive && (view_.process(p).life.load(std::memory_order_acquire) & FUTEX_OWNER_DIED) != 0);
 }
 
-std::optional<os::waited_word> membership::bell_of(layout::process_index p) noexcept {
-    if (entry(p).state != entry_state::alive) return std::nullopt;
-    process_entry& e = view_.process(p);
-    std::uint32_t bell = e.bell.load(std::memory_order_acquire);
-    if (unheld(bell) || e.kernel_signed.load(std::memory_order_relaxed) == 0) return std::nullopt;
+namespace {
+
+std::optional<os::waited_word> to_sleep_on(const process_entry& e, layout::word32& word) noexcept {
+    std::uint32_t seen = word.load(std::memory_order_acquire);
+    if (unheld(seen) || e.kernel_signed.load(std::memory_order_relaxed) == 0) return std::nullopt;
     // Without this bit the kernel marks the word but wakes nobody. Should the word change under our eyes, the sleep ends at once.
-    if ((bell & FUTEX_WAITERS) == 0 && !e.bell.compare_exchange_strong(bell, bell | FUTEX_WAITERS) && unheld(bell)) {
+    if ((seen & FUTEX_WAITERS) == 0 && !word.compare_exchange_strong(seen, seen | FUTEX_WAITERS) && unheld(seen)) {
         return std::nullopt;
     }
-    return os::waited_word{&e.bell, bell | FUTEX_WAITERS};
+    return os::waited_word{&word, seen | FUTEX_WAITERS};
+}
+
+}  // namespace
+
+std::optional<os::waited_word> membership::life_word_of(layout::process_index p) noexcept {
+    if (entry(p).state != entry_state::alive) return std::nullopt;
+    return to_sleep_on(view_.process(p), view_.process(p).life);
+}
+
+std::optional<os::waited_word> membership::bell_of(layout::process_index p) noexcept {
+    if (entry(p).state != entry_state::alive) return std::nullopt;
+    return to_sleep_on(view_.process(p), view_.process(p).bell);
 }
 
 bool membership::free_entry(layout::process_index p, entry_word dying) noexcept {

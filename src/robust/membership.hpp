@@ -69,8 +69,10 @@ class membership {
     layout::entry_word mark_if_dead(layout::process_index p) noexcept;
     /// The same, for who does not reap it and leaves that to the one whom the kernel woke.
     layout::entry_word mark_only(layout::process_index p) noexcept;
-    /// The word whose change tells a waiter of that process's death, and its value to sleep on; nothing when there is none, or it is
-    /// known to be dead. The kernel wakes one sleeper, who may have no use for it: a background thread is woken as well.
+    /// The words whose change tells of that process's death, and their values to sleep on; nothing when there is none, or it is known
+    /// to be dead. The kernel wakes one sleeper of each. The first is for background threads; the second for waiters, of whom the one
+    /// that is woken may have no use for it.
+    [[nodiscard]] std::optional<os::waited_word> life_word_of(layout::process_index p) noexcept;
     [[nodiscard]] std::optional<os::waited_word> bell_of(layout::process_index p) noexcept;
     /// Signed by the kernel, or known already: no system call.
     [[nodiscard]] bool signed_dead(layout::process_index p) const noexcept;

@@ -322,10 +322,11 @@ TEST_P(KilledAtAKillPoint, LosesNoPermitAndNoPlaceInTheQueue) {
     }
     if (what.before == keeper::lets_go_at_the_cue) first->let_go();
     if (what.before == keeper::is_killed_at_the_cue) {
+        freeze_when_still(due->process);  // it hears of the death as well
         EXPECT_TRUE(first->process.kill());
     }
     dies.expect_killed();
-    if (acts_alone) due->process.cont();
+    if (acts_alone || what.before == keeper::is_killed_at_the_cue) due->process.cont();
 
     if (what.before == keeper::lets_go_in_the_end) first->let_go();
     if (due == nullptr) due = std::make_unique<waiter>(set, 1, standing::served_at_once);

@@ -42,8 +42,7 @@ contestant three_idle(duration ttl, duration per, duration most) {
                 const segment_name segment;
                 const doorbell ready;
                 const auto attach = [&] {
-                    auto home = shmsem::segment::open_or_create(segment.text());
-                    home.reap();  // to open it is not enough
+                    auto home = attach_to(segment);
                     return home.semaphore("bench", {.permits = 1, .max_permits = 1, .ttl = ttl});
                 };
                 const auto stay = [&] {

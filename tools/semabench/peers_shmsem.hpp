@@ -30,6 +30,13 @@ class segment_name {
     std::string name_;
 };
 
+/// For processes that are to count as attached: to open a segment is not enough.
+inline shmsem::segment attach_to(const segment_name& name, const shmsem::limits& limits = {}) {
+    auto home = shmsem::segment::open_or_create(name.text(), limits);
+    home.reap();
+    return home;
+}
+
 /// The leased kind as users get it: fifo, ttl of 30 s, renewed automatically.
 class leased_semaphore {
    public:

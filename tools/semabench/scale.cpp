@@ -51,11 +51,7 @@ contestant among_processes(double wanted) {
     return {"shmsem", [wanted](const effort& work) -> sample {
                 const auto count = work.at_most(wanted);
                 const segment_name name;
-                const auto attach = [&] {
-                    auto home = shmsem::segment::open_or_create(name.text(), {.processes = 4096});
-                    home.reap();  // to open it is not enough
-                    return home;
-                };
+                const auto attach = [&] { return attach_to(name, {.processes = 4096}); };
                 const crowd others(count - 1, work.patience, [&](const std::function<void()>& stay) {
                     const auto home = attach();
                     stay();

@@ -28,11 +28,7 @@ class large_segment {
     explicit large_segment(const effort& work) : permits_(static_cast<unsigned>(work.at_most(slots))) {}
 
     [[nodiscard]] unsigned permits() const noexcept { return permits_; }
-    [[nodiscard]] shmsem::segment attach() const {
-        auto home = shmsem::segment::open_or_create(name_.text(), {.processes = 4096, .permits = permits_ + 1});
-        home.reap();  // to open it is not enough
-        return home;
-    }
+    [[nodiscard]] shmsem::segment attach() const { return attach_to(name_, {.processes = 4096, .permits = permits_ + 1}); }
     [[nodiscard]] shmsem::semaphore large(shmsem::segment& home) const {
         return home.semaphore("large", {.permits = permits_, .max_permits = permits_});
     }
