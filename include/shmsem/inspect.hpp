@@ -34,6 +34,7 @@ struct semaphore_stats {
     std::uint64_t total_granted = 0;    ///< grants to waiters
     std::uint64_t total_expired = 0;    ///< permits taken back because a ttl passed
     std::uint64_t total_reaped = 0;     ///< permits taken back because a holder died
+    std::uint64_t total_ended = 0;      ///< permits taken back by semaphore::end()
     std::uint64_t total_timed_out = 0;  ///< waits
     std::uint64_t total_cancelled = 0;  ///< waits
     std::uint64_t inversions = 0;       ///< grants out of ticket order: 0, or a bug
@@ -46,7 +47,8 @@ struct semaphore_stats {
 struct holder_info {
     std::uint32_t seat = 0;
     std::uint64_t token = 0;
-    std::uint32_t pid = 0;  ///< as the holder sees itself
+    std::uint32_t process = 0;  ///< index in the segment's process table
+    std::uint32_t pid = 0;      ///< as the holder sees itself
     std::uint32_t tid = 0;
     std::string command;
     std::string tenant;
@@ -61,6 +63,7 @@ struct holder_info {
 
 struct waiter_info {
     std::uint64_t ticket = 0;
+    std::uint32_t process = 0;  ///< index in the segment's process table
     std::uint32_t pid = 0;
     std::uint32_t tid = 0;
     std::string command;
@@ -79,6 +82,7 @@ struct semaphore_snapshot {
     duration max_hold{};
     std::uint32_t max_permits = 0;
     std::uint32_t max_waiters = 0;
+    bool paused = false;  ///< by pause(): nothing is granted
     semaphore_stats stats;
     std::vector<holder_info> holders;  ///< by seat
     std::vector<waiter_info> waiters;  ///< by ticket
@@ -95,6 +99,36 @@ struct process_info {
     duration attached{};
 };
 
+/// What happened lately, from a ring in the segment that keeps the last `recorded_events`. A permit taken or given back while
+/// nobody waits is no event.
+enum class event_kind : std::uint8_t {
+    none,
+    granted,    ///< a waiter was served; lasted: how long it waited
+    timed_out,  ///< a waiter went without; lasted: how long it waited
+    cancelled,  ///< the same, on request
+    expired,    ///< a permit was taken back because its ttl had passed
+    reaped,     ///< a permit was taken back because its holder had died
+    ended,      ///< a permit was taken back by semaphore::end()
+    died,       ///< a process was found dead
+    recovered,  ///< a process had died inside the queue's lock, which was repaired
+    resized,    ///< seat: the new number of permits
+    paused,
+    resumed,
+};
+inline constexpr std::uint32_t recorded_events = 256;
+
+struct event_info {
+    std::uint64_t number = 0;  ///< 1, 2, 3, ... since the segment was created
+    event_kind kind{};
+    duration ago{};
+    duration lasted{};
+    std::string semaphore;      ///< empty for `died`
+    std::uint32_t seat = 0;     ///< of a permit
+    std::uint32_t process = 0;  ///< index in the process table, of the one to whom it happened
+    std::uint32_t pid = 0;      ///< the same one's
+    std::uint64_t token = 0;    ///< of a permit; of a waiter its ticket
+};
+
 struct segment_snapshot {
     std::string name;
     std::uint64_t id = 0;
@@ -104,6 +138,7 @@ struct segment_snapshot {
     duration age{};
     std::vector<process_info> processes;
     std::vector<semaphore_snapshot> semaphores;  ///< most loaded first
+    std::vector<event_info> events;              ///< oldest first
 };
 
 /// What check_invariants() found. `problems` says each in words; empty means that every invariant holds.

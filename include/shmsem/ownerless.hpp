@@ -71,6 +71,13 @@ class SHMSEM_API ownerless_semaphore {
     /// The count at this instant; 0 for an empty handle.
     [[nodiscard]] std::int64_t value() const noexcept;
     [[nodiscard]] std::string name() const;
+    /// As semaphore::pause() and semaphore::resume(): while it is paused nobody is given a unit, and a post raises the count.
+    void pause();
+    void pause(std::error_code& ec) noexcept;
+    void resume();
+    void resume(std::error_code& ec) noexcept;
+    [[nodiscard]] bool paused() const noexcept;
+
     /// What inspect.hpp describes, without locks; empty for an empty handle.
     [[nodiscard]] semaphore_stats stats() const;
     [[nodiscard]] semaphore_snapshot inspect() const;

@@ -98,6 +98,29 @@ class SHMSEM_API semaphore {
     std::uint32_t reap();
     std::uint32_t reap(std::error_code& ec) noexcept;
 
+    /// Takes a permit away from its holder, whoever that is, and serves waiters. The holder finds its lease lost, and is told as of an
+    /// expired one.
+    /// @param seat, token  of the lease, as inspect() gives them: a later lease of that seat has another token, and is left alone
+    /// @return false when that lease is no longer held
+    /// @throws shmsem::error errc::invalid_argument (no such seat, or an empty handle), errc::read_only,
+    ///         errc::too_many_processes, errc::thread_failed
+    /// @cost   one CAS, and the queue's lock if others wait
+    /// @crash  the permit is its holder's, or free
+    bool end(std::uint32_t seat, std::uint64_t token);
+    bool end(std::uint32_t seat, std::uint64_t token, std::error_code& ec) noexcept;
+
+    /// From now on, until resume(), by any process, nobody is given a permit: who asks queues, and time-outs go on. Leases go on and
+    /// are renewed, and what is released stays free. Of a lease that is being taken at this instant the pause may come to know later.
+    /// @throws shmsem::error errc::invalid_argument (empty handle), errc::read_only, errc::too_many_processes,
+    ///         errc::thread_failed
+    /// @cost   one atomic step; resume() also the queue's lock if others wait
+    /// @crash  it is paused or not; who paused it may end and it stays so
+    void pause();
+    void pause(std::error_code& ec) noexcept;
+    void resume();
+    void resume(std::error_code& ec) noexcept;
+    [[nodiscard]] bool paused() const noexcept;
+
     /// What inspect.hpp describes. Cost: a look at each slot, and by inspect() at each waiter node of the segment.
     [[nodiscard]] semaphore_stats stats() const;
     [[nodiscard]] semaphore_snapshot inspect() const;

@@ -9,13 +9,14 @@
 #include <exception>
 #include <iostream>
 
-#include "semtop/json.hpp"
+#include "report/json.hpp"
+#include "report/render.hpp"
+#include "report/sample.hpp"
 #include "semtop/options.hpp"
-#include "semtop/render.hpp"
-#include "semtop/sample.hpp"
 
 namespace {
 
+using namespace shmsem::report;
 using namespace shmsem::semtop;
 
 // A file or a pipe has no width of its own: wide, so that each row is one line for grep and awk.

@@ -10,7 +10,7 @@
 
 // What sampling produces, and all that drawing and conversion see.
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 /// Why a segment could not be read.
 struct failure {
@@ -37,4 +37,4 @@ struct snapshot {
     return true;
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

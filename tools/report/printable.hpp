@@ -7,7 +7,7 @@
 // Names, labels and commands were written by other processes, perhaps to confuse whoever looks: nothing of them reaches a
 // terminal but through printable().
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 /// What the terminal can show.
 enum class charset { ascii, utf8 };
@@ -26,4 +26,4 @@ enum class charset { ascii, utf8 };
 /// The same from the beginning, without a mark that something is missing.
 [[nodiscard]] std::string cut(std::string_view printable_text, std::size_t width);
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

@@ -1,4 +1,4 @@
-#include "semtop/printable.hpp"
+#include "report/printable.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <span>
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 struct character {
@@ -139,4 +139,4 @@ std::string cut(std::string_view printable_text, std::size_t width) {
     return std::string(printable_text.substr(0, prefix(printable_text, width)));
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

@@ -1,10 +1,10 @@
-#include "semtop/format.hpp"
+#include "report/format.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 // Two digits at least: "1.2", "12", "120".
@@ -74,4 +74,4 @@ std::string bar(std::uint64_t held, std::uint64_t capacity, std::size_t width, c
     return result;
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

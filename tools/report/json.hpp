@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "semtop/snapshot.hpp"
+#include "report/snapshot.hpp"
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 /// The whole snapshot; README.md beside this file lists every key. Keys keep their order.
 [[nodiscard]] nlohmann::ordered_json to_json(const snapshot& what);
@@ -14,4 +14,4 @@ namespace shmsem::semtop {
 /// UTF-8 become U+FFFD.
 [[nodiscard]] std::string json_text(const snapshot& what);
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

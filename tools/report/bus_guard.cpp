@@ -1,4 +1,4 @@
-#include "semtop/bus_guard.hpp"
+#include "report/bus_guard.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <csignal>
 #include <cstdint>
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 volatile std::sig_atomic_t zeros_mapped = 0;
@@ -41,4 +41,4 @@ bus_guard::~bus_guard() { ::sigaction(SIGBUS, &previous, nullptr); }
 
 bool bus_guard::tripped() const noexcept { return zeros_mapped != 0; }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

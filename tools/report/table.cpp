@@ -1,9 +1,9 @@
-#include "semtop/table.hpp"
+#include "report/table.hpp"
 
 #include <algorithm>
 #include <cctype>
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 constexpr std::size_t kGap = 2;
@@ -126,4 +126,4 @@ std::string lay_out(const table& what, std::size_t width, charset terminal) {
     return result;
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

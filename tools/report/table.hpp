@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "semtop/printable.hpp"
+#include "report/printable.hpp"
 
 // A table that loses nothing when the terminal is narrow. Columns are dropped in groups, the highest number first, until the
 // rest fits; what was dropped follows under each row as "title value". To keep group 1, long text in group 0 is clipped a
 // little; when group 0 alone is too wide, more. A column without a value in any row is not shown.
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 enum class align { left, right };
 
@@ -32,4 +32,4 @@ struct table {
 [[nodiscard]] std::string wrap(const std::vector<std::string>& items, std::size_t indent, std::size_t width,
                                charset terminal);
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

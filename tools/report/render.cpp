@@ -1,14 +1,14 @@
-#include "semtop/render.hpp"
+#include "report/render.hpp"
 
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
-#include "semtop/columns.hpp"
-#include "semtop/format.hpp"
-#include "semtop/table.hpp"
+#include "report/columns.hpp"
+#include "report/format.hpp"
+#include "report/table.hpp"
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 /// Words wrapped to the width, the lines after the first indented; a word that is wider than a line is broken.
@@ -106,4 +106,4 @@ std::string render(const snapshot& what, const view& how, std::size_t width) {
     return text;
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

@@ -3,13 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "semtop/printable.hpp"
-#include "semtop/table.hpp"
+#include "report/printable.hpp"
+#include "report/table.hpp"
 #include "shmsem/inspect.hpp"
 
 // What is shown of a semaphore, a holder and a waiter: one descriptor per column, in the order of the columns.
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 /// Group numbers as in table.hpp; an empty cell means that there is nothing to say.
 template <class Row>
@@ -38,4 +38,4 @@ table make_table(const std::vector<column<Row>>& columns, const std::vector<Row>
     return result;
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <string>
 
-#include "semtop/printable.hpp"
+#include "report/printable.hpp"
 #include "shmsem/options.hpp"
 
 // Numbers as people read them: short, and never rounded up.
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 /// "850ns", "1.2ms", "59s", "3m07s", "2h05m", "3d04h"; "forever".
 [[nodiscard]] std::string human(duration length);
@@ -22,4 +22,4 @@ namespace shmsem::semtop {
 /// `width` cells of which held / capacity are filled: none only for none, all only for all.
 [[nodiscard]] std::string bar(std::uint64_t held, std::uint64_t capacity, std::size_t width, charset terminal);
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

@@ -1,18 +1,18 @@
 #pragma once
 
-#include "semtop/snapshot.hpp"
+#include "report/snapshot.hpp"
 
 // Hand-made snapshots, so that what is drawn and converted depends on nothing but itself.
 
 namespace shmsem::test {
 
 /// One segment with a busy leased, a shrunk leased, an ownerless and an idle semaphore.
-[[nodiscard]] semtop::snapshot busy_snapshot();
+[[nodiscard]] report::snapshot busy_snapshot();
 
 /// A segment without semaphores, and one that is corrupt.
-[[nodiscard]] semtop::snapshot broken_snapshot();
+[[nodiscard]] report::snapshot broken_snapshot();
 
 /// Text that would clear the screen, retitle the terminal, reorder the line and forge a row.
-[[nodiscard]] semtop::snapshot hostile_snapshot();
+[[nodiscard]] report::snapshot hostile_snapshot();
 
 }  // namespace shmsem::test

@@ -1,6 +1,6 @@
 #pragma once
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 /// While one exists, reading a mapped file beyond its end, because somebody has truncated it meanwhile, gives zeros instead of
 /// SIGBUS. One at a time, in one thread.
@@ -15,4 +15,4 @@ class bus_guard {
     [[nodiscard]] bool tripped() const noexcept;
 };
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

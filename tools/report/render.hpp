@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <string>
 
-#include "semtop/printable.hpp"
-#include "semtop/snapshot.hpp"
+#include "report/printable.hpp"
+#include "report/snapshot.hpp"
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 /// How to show a snapshot.
 struct view {
@@ -20,4 +20,4 @@ struct view {
 /// The snapshot as text of lines no wider than `width` columns, 20 at least. Pure: no I/O, no locale, no clock.
 [[nodiscard]] std::string render(const snapshot& what, const view& how, std::size_t width);
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

@@ -1,11 +1,11 @@
-#include "semtop/columns.hpp"
+#include "report/columns.hpp"
 
 #include <algorithm>
 
-#include "semtop/format.hpp"
-#include "semtop/words.hpp"
+#include "report/format.hpp"
+#include "report/words.hpp"
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 constexpr std::size_t kBar = 10;
@@ -101,4 +101,4 @@ const std::vector<column<waiter_info>>& waiter_columns() {
     return columns;
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

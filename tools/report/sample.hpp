@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "semtop/snapshot.hpp"
+#include "report/snapshot.hpp"
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 
 enum class sampling { look, reap_first };
 
@@ -13,4 +13,4 @@ enum class sampling { look, reap_first };
 /// read-only, except to reap. What cannot be read is in the result with its error.
 [[nodiscard]] snapshot sample(const std::vector<std::string>& names, sampling how);
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

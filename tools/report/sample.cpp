@@ -1,15 +1,15 @@
-#include "semtop/sample.hpp"
+#include "report/sample.hpp"
 
 #include <algorithm>
 #include <exception>
 #include <optional>
 #include <system_error>
 
-#include "semtop/bus_guard.hpp"
+#include "report/bus_guard.hpp"
 #include "shmsem/errors.hpp"
 #include "shmsem/segment.hpp"
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 failure describe(const std::system_error& error) {
@@ -73,4 +73,4 @@ snapshot sample(const std::vector<std::string>& names, sampling how) {
     return result;
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report

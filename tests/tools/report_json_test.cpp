@@ -1,4 +1,4 @@
-#include "semtop/json.hpp"
+#include "report/json.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,14 +8,14 @@
 #include <set>
 #include <string>
 
-#include "semtop_samples.hpp"
+#include "report_samples.hpp"
 
 namespace shmsem::test {
 namespace {
 
 using nlohmann::ordered_json;
-using semtop::json_text;
-using semtop::to_json;
+using report::json_text;
+using report::to_json;
 using keys = std::set<std::string>;
 
 void collect(const ordered_json& value, const std::string& path, keys& found) {
@@ -43,14 +43,14 @@ keys documented() {
     return result;
 }
 
-TEST(SemtopJson, HasExactlyTheDocumentedKeys) {
+TEST(ReportJson, HasExactlyTheDocumentedKeys) {
     keys found;
     collect(to_json(busy_snapshot()), "", found);
     collect(to_json(broken_snapshot()), "", found);
     EXPECT_THAT(found, ::testing::ContainerEq(documented()));
 }
 
-TEST(SemtopJson, HasTheSameKeysWhateverTheValues) {
+TEST(ReportJson, HasTheSameKeysWhateverTheValues) {
     const auto json = to_json(busy_snapshot());
     const auto& semaphores = json["segments"][0]["semaphores"];
     ASSERT_EQ(semaphores.size(), 4U) << "idle ones too";
@@ -62,7 +62,7 @@ TEST(SemtopJson, HasTheSameKeysWhateverTheValues) {
     for (const auto& semaphore : semaphores) EXPECT_EQ(names(semaphore), names(semaphores[0]));
 }
 
-TEST(SemtopJson, SaysWhatTheSnapshotHolds) {
+TEST(ReportJson, SaysWhatTheSnapshotHolds) {
     const auto json = to_json(busy_snapshot());
     EXPECT_EQ(json["format"], 1);
     EXPECT_EQ(json["taken_unix_ns"], 1'700'000'000'000'000'000);
@@ -101,7 +101,7 @@ TEST(SemtopJson, SaysWhatTheSnapshotHolds) {
     EXPECT_EQ(segment["semaphores"][2]["kind"], "ownerless");
 }
 
-TEST(SemtopJson, SaysWhyASegmentCouldNotBeRead) {
+TEST(ReportJson, SaysWhyASegmentCouldNotBeRead) {
     const auto json = to_json(broken_snapshot());
     EXPECT_EQ(json["segments"][0]["reaped"], 1);
     const auto& torn = json["segments"][1];
@@ -110,7 +110,7 @@ TEST(SemtopJson, SaysWhyASegmentCouldNotBeRead) {
     EXPECT_EQ(torn.size(), 2U);
 }
 
-TEST(SemtopJson, IsAsciiThatParsesWhateverProcessesWrote) {
+TEST(ReportJson, IsAsciiThatParsesWhateverProcessesWrote) {
     const std::string text = json_text(hostile_snapshot());
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);

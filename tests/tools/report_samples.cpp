@@ -1,4 +1,4 @@
-#include "semtop_samples.hpp"
+#include "report_samples.hpp"
 
 #include <chrono>
 
@@ -14,7 +14,7 @@ histogram counted(std::initializer_list<std::pair<std::size_t, std::uint64_t>> b
     return result;
 }
 
-semtop::segment_sample sampled(segment_snapshot contents) {
+report::segment_sample sampled(segment_snapshot contents) {
     return {.name = contents.name, .reaped = 0, .contents = std::move(contents)};
 }
 
@@ -187,7 +187,7 @@ semaphore_snapshot idle() {
 
 }  // namespace
 
-semtop::snapshot busy_snapshot() {
+report::snapshot busy_snapshot() {
     segment_snapshot jobs = empty_segment("jobs");
     jobs.processes = {
         {.index = 0,
@@ -208,27 +208,27 @@ semtop::snapshot busy_snapshot() {
          .attached = 99s},
     };
     jobs.semaphores = {shrunk(), encode(), ownerless(), idle()};
-    semtop::snapshot result;
+    report::snapshot result;
     result.taken = std::chrono::system_clock::time_point{1'700'000'000s};
     result.segments = {sampled(std::move(jobs))};
     return result;
 }
 
-semtop::snapshot broken_snapshot() {
-    semtop::snapshot result;
+report::snapshot broken_snapshot() {
+    report::snapshot result;
     result.taken = std::chrono::system_clock::time_point{1'700'000'000s};
     auto quiet = sampled(empty_segment("quiet"));
     quiet.reaped = 1;
     result.segments = {std::move(quiet),
                        {.name = "torn",
                         .reaped = 0,
-                        .contents = semtop::failure{"segment_truncated",
+                        .contents = report::failure{"segment_truncated",
                                                     "the file is shorter than its header says; remove it when "
                                                     "no process uses it any more, and create it again"}}};
     return result;
 }
 
-semtop::snapshot hostile_snapshot() {
+report::snapshot hostile_snapshot() {
     segment_snapshot evil = empty_segment("evil\x1b[2J");
     semaphore_snapshot s;
     s.name = "\x1b]0;owned\x07";
@@ -246,9 +246,9 @@ semtop::snapshot hostile_snapshot() {
                   .state = "held",
                   .life = "alive"}};
     evil.semaphores = {s};
-    semtop::snapshot result;
+    report::snapshot result;
     result.segments = {sampled(std::move(evil)),
-                       {.name = "\r\x1b[1A", .reaped = 0, .contents = semtop::failure{"segment_foreign", "no\ttabs\a"}}};
+                       {.name = "\r\x1b[1A", .reaped = 0, .contents = report::failure{"segment_foreign", "no\ttabs\a"}}};
     return result;
 }
 

@@ -1,25 +1,25 @@
-#include "semtop/render.hpp"
+#include "report/render.hpp"
 
 #include <gtest/gtest.h>
 
 #include <sstream>
 #include <string>
 
-#include "semtop_samples.hpp"
+#include "report_samples.hpp"
 
 // Golden texts: what a reader sees is reviewed here, not only that something is drawn.
 
 namespace shmsem::test {
 namespace {
 
-using semtop::charset;
-using semtop::render;
-using semtop::view;
+using report::charset;
+using report::render;
+using report::view;
 
 constexpr view kAscii{};
 constexpr view kUtf8{.all = false, .terminal = charset::utf8};
 
-TEST(SemtopRender, FoldsUnderEachRowWhatDoesNotFitIntoEightyColumns) {
+TEST(ReportText, FoldsUnderEachRowWhatDoesNotFitIntoEightyColumns) {
     EXPECT_EQ('\n' + render(busy_snapshot(), kAscii, 80),
               R"(
 segment jobs: 4 semaphores (1 idle, not shown), 2 processes, 1.2 MiB, up 2h05m
@@ -59,7 +59,7 @@ TICKET  PID  COMMAND   PERMITS  WAITED
 )");
 }
 
-TEST(SemtopRender, ShowsEverythingInColumnsWhenTheTerminalIsWide) {
+TEST(ReportText, ShowsEverythingInColumnsWhenTheTerminalIsWide) {
     EXPECT_EQ('\n' + render(busy_snapshot(), kUtf8, 200),
               R"(
 segment jobs: 4 semaphores (1 idle, not shown), 2 processes, 1.2 MiB, up 2h05m
@@ -94,7 +94,7 @@ TICKET  PID  COMMAND   PERMITS  WAITED
 )");
 }
 
-TEST(SemtopRender, ShowsASegmentThatCannotBeReadAsALine) {
+TEST(ReportText, ShowsASegmentThatCannotBeReadAsALine) {
     EXPECT_EQ('\n' + render(broken_snapshot(), kAscii, 80),
               R"(
 segment quiet: 0 semaphores, 0 processes, 1.2 MiB, up 2h05m, took back 1 permit
@@ -104,7 +104,7 @@ segment torn: cannot be read (segment_truncated): the file is shorter than its
 )");
 }
 
-TEST(SemtopRender, EscapesTextThatOtherProcessesWrote) {
+TEST(ReportText, EscapesTextThatOtherProcessesWrote) {
     EXPECT_EQ('\n' + render(hostile_snapshot(), kAscii, 80),
               R"(
 segment evil\x1b[2J: 1 semaphore, 0 processes, 1.2 MiB, up 2h05m
@@ -121,7 +121,7 @@ segment \x0d\x1b[1A: cannot be read (segment_foreign): no\x09tabs\x07
 )");
 }
 
-TEST(SemtopRender, ShowsIdleSemaphoresOnRequest) {
+TEST(ReportText, ShowsIdleSemaphoresOnRequest) {
     const std::string without = render(busy_snapshot(), kAscii, 80);
     EXPECT_EQ(without.find("upload"), std::string::npos);
     EXPECT_NE(without.find("(1 idle, not shown)"), std::string::npos);
@@ -131,15 +131,15 @@ TEST(SemtopRender, ShowsIdleSemaphoresOnRequest) {
     EXPECT_NE(with.find("(1 idle)"), std::string::npos);
 }
 
-TEST(SemtopRender, SaysSoWhenThereAreNoSegments) { EXPECT_EQ(render({}, kAscii, 80), "no segments\n"); }
+TEST(ReportText, SaysSoWhenThereAreNoSegments) { EXPECT_EQ(render({}, kAscii, 80), "no segments\n"); }
 
-TEST(SemtopRender, NeverExceedsTheWidthNorPrintsAControlCharacter) {
+TEST(ReportText, NeverExceedsTheWidthNorPrintsAControlCharacter) {
     for (const auto& snapshot : {busy_snapshot(), broken_snapshot(), hostile_snapshot()}) {
         for (const charset terminal : {charset::ascii, charset::utf8}) {
             for (std::size_t width = 20; width <= 260; ++width) {
                 std::istringstream lines(render(snapshot, {.all = true, .terminal = terminal}, width));
                 for (std::string line; std::getline(lines, line);) {
-                    ASSERT_LE(semtop::columns(line), width) << line;
+                    ASSERT_LE(report::columns(line), width) << line;
                     ASSERT_EQ(line.find_last_not_of(' ') + 1, line.size()) << "'" << line << "'";
                     for (const char c : line) {
                         const auto byte = static_cast<unsigned char>(c);
@@ -151,7 +151,7 @@ TEST(SemtopRender, NeverExceedsTheWidthNorPrintsAControlCharacter) {
     }
 }
 
-TEST(SemtopRender, LosesNothingAtEightyColumns) {
+TEST(ReportText, LosesNothingAtEightyColumns) {
     const auto holds_all = [](const std::string& text, std::initializer_list<const char*> parts) {
         for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << part;
     };

@@ -1,14 +1,14 @@
-#include "semtop/json.hpp"
+#include "report/json.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <numeric>
 
-#include "semtop/columns.hpp"
-#include "semtop/words.hpp"
+#include "report/columns.hpp"
+#include "report/words.hpp"
 
-namespace shmsem::semtop {
+namespace shmsem::report {
 namespace {
 
 using json = nlohmann::ordered_json;
@@ -148,4 +148,4 @@ std::string json_text(const snapshot& what) {
     return to_json(what).dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
-}  // namespace shmsem::semtop
+}  // namespace shmsem::report
