@@ -1,5 +1,8 @@
+#include "layout/slot_word.hpp"
+#include "os/testing.hpp"
 #include "support/clock_shift.hpp"
 #include "support/shmsem_test.hpp"
+#include "support/stillness.hpp"
 
 // Anybody who may write the segment can take a permit from its holder, who can tell.
 
@@ -58,6 +61,63 @@ TEST_F(End, LeavesALaterLeaseOfTheSeatAlone) {
     EXPECT_TRUE(second.valid());
     EXPECT_TRUE(second.release());
     EXPECT_EQ(s.stats().total_ended, 0U);
+}
+
+TEST_F(End, LeavesNothingThatCouldReleaseALaterLeaseWhenSequenceNumbersComeRound) {
+    lease first = s.acquire();
+    lease other = s.acquire();  // so that all that follows has the same seat
+    EXPECT_TRUE(s.end(first.seat(), first.token()));
+    for (std::uint32_t i = 1; i < 1U << layout::seq_bits; ++i) ASSERT_TRUE(s.acquire().release());
+    lease later = s.acquire();
+    ASSERT_EQ(later.seat(), first.seat());
+    ASSERT_EQ(later.token() - first.token(), 1U << layout::seq_bits);
+    EXPECT_FALSE(first.valid());
+    EXPECT_FALSE(first.release());
+    EXPECT_TRUE(later.valid());
+    EXPECT_FALSE(s.try_acquire());
+}
+
+TEST_F(End, OfAGrantMakesTheWaiterQueueAnew) {
+    lease both = s.acquire({.permits = 2});
+    auto waiter = fork_child([&] { EXPECT_TRUE(s.acquire().valid()); });
+    ASSERT_TRUE(queued(s, 1));
+    freeze_when_still(waiter);
+    EXPECT_TRUE(both.release());
+    const auto granted = s.inspect().holders;
+    ASSERT_EQ(granted.size(), 1U);
+    ASSERT_EQ(granted[0].state, "granted");
+    EXPECT_TRUE(s.end(granted[0].seat, granted[0].token));
+    EXPECT_EQ(s.available(), 2U);
+    waiter.cont();
+    EXPECT_EQ(waiter.wait_exit(), 0);
+}
+
+TEST_F(End, OfOnePermitOfALeaseOfSeveralIsCountedOnce) {
+    lease both = s.acquire({.permits = 2});
+    EXPECT_TRUE(s.end(both.seat(1), s.inspect().holders.at(1).token));
+    EXPECT_FALSE(both.valid());
+    EXPECT_FALSE(both.release());
+    const auto seen = s.stats();
+    EXPECT_EQ(seen.total_acquired, 2U);
+    EXPECT_EQ(seen.total_released, 1U);
+    EXPECT_EQ(seen.total_ended, 1U);
+    EXPECT_EQ(seen.available, 2);
+}
+
+TEST_F(End, IsToldOfThoughWhoEndedItDiedAtOnce) {
+    in_child([&] {
+        clock_shift time;
+        lease held = s.acquire();
+        tally told;
+        held.on_lost([&] { told.add(); });
+        auto dies = fork_child([&] {
+            os::testing::die_at("end.opened");
+            (void)s.end(held.seat(), held.token());
+        });
+        EXPECT_EQ(dies.wait_signal(), SIGKILL);
+        time.forward(std::chrono::minutes{2});
+        told.wait_for(1);
+    });
 }
 
 TEST_F(End, ReachesADetachedLease) {

@@ -1,6 +1,9 @@
+#include <unistd.h>
+
 #include <thread>
 #include <vector>
 
+#include "os/testing.hpp"
 #include "support/clock_shift.hpp"
 #include "support/shmsem_test.hpp"
 
@@ -26,8 +29,10 @@ class Events : public WithSegment {
 };
 
 TEST_F(Events, AreNoneWhileNobodyWaits) {
+    s.resize(2);
     for (int i = 0; i < 1000; ++i) EXPECT_TRUE(s.acquire().release());
-    EXPECT_TRUE(seen().inspect().events.empty());
+    for (int i = 0; i < 1000; ++i) EXPECT_TRUE(s.acquire({.permits = 2}).release());
+    EXPECT_EQ(seen().inspect().events.size(), 1U) << "the resize";
 }
 
 TEST_F(Events, TellOfAGrantWithItsWait) {
@@ -71,6 +76,18 @@ TEST_F(Events, TellOfDeathsAndOfWhatTheyGaveBack) {
     EXPECT_EQ(of(event_kind::reaped)[0].semaphore, "s");
 }
 
+TEST_F(Events, TellOfNoDeathWhenAProcessLeaves) {
+    for (int i = 0; i < 20; ++i) {
+        in_child([&] {
+            EXPECT_TRUE(s.acquire().release());
+            s = {};
+            *home = {};  // the last handle
+        });
+    }
+    EXPECT_TRUE(eventually([&] { return home->inspect().processes.size() <= 1; }));
+    EXPECT_TRUE(of(event_kind::died).empty());
+}
+
 TEST_F(Events, TellOfWhatExpiredTimedOutWasCancelledEndedResizedAndPaused) {
     in_child([&] {
         clock_shift time;
@@ -100,12 +117,32 @@ TEST_F(Events, TellOfWhatExpiredTimedOutWasCancelledEndedResizedAndPaused) {
     }
     EXPECT_GE(of(event_kind::expired)[0].lasted, 30s);
     EXPECT_GE(of(event_kind::timed_out)[0].lasted, 10s);
-    EXPECT_EQ(of(event_kind::resized)[0].seat, 3U);
+    EXPECT_EQ(of(event_kind::resized)[0].permits, 3U);
+    EXPECT_EQ(of(event_kind::timed_out)[0].token, 2U) << "its ticket; who took the expired permit had the first";
+    EXPECT_EQ(of(event_kind::cancelled)[0].token, 3U);
     std::uint64_t last = 0;
     for (const auto& one : seen().inspect().events) {
         EXPECT_EQ(one.number, last + 1) << "in order, and none is missing";
         last = one.number;
     }
+}
+
+TEST_F(Events, NameWhoAskedForAResize) {
+    in_child([&] {
+        s.resize(2);
+        EXPECT_EQ(of(event_kind::resized).at(0).pid, static_cast<std::uint32_t>(::getpid()));
+    });
+}
+
+TEST_F(Events, TellOfARepairWithoutANameOfTheDead) {
+    auto dies = fork_child([&] {
+        os::testing::die_at("lock.taken");
+        s.resize(3);
+    });
+    EXPECT_EQ(dies.wait_signal(), SIGKILL);
+    s.resize(2);
+    ASSERT_EQ(of(event_kind::recovered).size(), 1U);
+    EXPECT_EQ(of(event_kind::recovered)[0].pid, 0U);
 }
 
 TEST_F(Events, KeepTheLastOnes) {
@@ -137,7 +174,7 @@ TEST_F(Events, AreWholeWhileManyWriteThem) {
             last = one.number;
             EXPECT_EQ(one.semaphore, one.kind == event_kind::died ? "" : "s");
             if (one.kind == event_kind::resized) {
-                EXPECT_TRUE(one.seat >= 1 && one.seat <= 4);
+                EXPECT_TRUE(one.permits >= 1 && one.permits <= 4);
             }
         }
     }

@@ -5,6 +5,7 @@
 #include "os/testing.hpp"
 #include "support/clock_shift.hpp"
 #include "support/shmsem_test.hpp"
+#include "support/stillness.hpp"
 
 // While a semaphore is paused nobody is given a permit, and nobody loses a place or a lease by it.
 
@@ -97,7 +98,9 @@ TEST_F(Pause, KeepsAReleasedPermitFromTheNextInLine) {
     lease both = s.acquire({.permits = 2});
     auto waiter = fork_child([&] { EXPECT_TRUE(s.acquire().valid()); });
     ASSERT_TRUE(queued(s, 1));
+    freeze_when_still(waiter);  // and not in the middle of serving itself
     s.pause();
+    waiter.cont();
     EXPECT_TRUE(both.release());
     EXPECT_EQ(s.reap(), 0U);  // which dispatches as well
     EXPECT_EQ(s.stats().waiting, 1U);
@@ -110,7 +113,9 @@ TEST_F(Pause, HoldsWithThroughputOrderToo) {
     lease held = barging.acquire();
     auto waiter = fork_child([&] { EXPECT_TRUE(barging.acquire().valid()); });
     ASSERT_TRUE(queued(barging, 1));
+    freeze_when_still(waiter);
     barging.pause();
+    waiter.cont();
     EXPECT_TRUE(held.release());
     EXPECT_EQ(barging.reap(), 0U);
     EXPECT_FALSE(barging.try_acquire());
