@@ -11,12 +11,10 @@ constexpr std::int64_t kRoomToGrow = 16;
 // One that is there is taken with the limits that it has: others than semrun may have made it.
 segment open_or_make(const options& asked) {
     std::error_code error;
-    segment found = asked.share == sharing::owner ? segment::open(asked.segment, access::read_write, error) : segment{};
-    if (found) return found;
-    found = segment::open_or_create(asked.segment, roomy, asked.share, error);
+    segment found = segment::open_or_create(asked.segment, roomy, asked.share, error);
+    if (!error) return found;
     if (error == errc::segment_limits) return segment::open_or_create(asked.segment, {}, asked.share);
-    if (error) throw shmsem::error(error, asked.segment);
-    return found;
+    throw shmsem::error(error, asked.segment);
 }
 
 semaphore make(segment& in, const options& asked) {

@@ -47,7 +47,7 @@ std::string summary(const progress& at_end) {
     std::string text = report::count_of(at_end.known, "job", "jobs") + " in " + report::human(at_end.elapsed) + ": " +
                        std::to_string(at_end.succeeded) + " succeeded, " + std::to_string(at_end.failed) + " failed";
     if (const std::size_t rest = at_end.known - at_end.done(); rest != 0 || !at_end.all_known) {
-        text += ", " + std::to_string(rest) + (at_end.all_known ? " not run" : " or more not run");
+        text += (at_end.all_known ? ", " : ", at least ") + std::to_string(rest) + " not run";
     }
     return text;
 }

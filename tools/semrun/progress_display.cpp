@@ -34,7 +34,7 @@ progress_display::progress_display(bool quiet)
     : quiet_(quiet), terminal_(!quiet && can_move_the_cursor()), charset_(terminal_charset()) {}
 
 void progress_display::show(const progress& now, bool at_line_start) {
-    if (quiet_) return;
+    if (quiet_ || now.known == 0) return;
     if (!terminal_) {
         if (now.elapsed - last_ < kLinePeriod) return;
         last_ = now.elapsed;
