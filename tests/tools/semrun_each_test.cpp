@@ -140,7 +140,7 @@ TEST_F(Semrun, EachStopsWhenTheCommandCannotBeRun) {
     const auto none = run_with(numbers(5), {"x", "--each", "--", "no-such-command-at-all"});
     EXPECT_EQ(none.status, 127);
     EXPECT_THAT(none.err,
-                AllOf(HasSubstr("cannot run no-such-command-at-all"), HasSubstr("1 failed, "), HasSubstr("4 not run")));
+                AllOf(HasSubstr("cannot run \"no-such-command-at-all\""), HasSubstr("1 failed, "), HasSubstr("4 not run")));
     EXPECT_EQ(run_with(numbers(5), {"x", "--each", "--", "/etc/passwd"}).status, 126);
 }
 
@@ -148,7 +148,7 @@ TEST_F(Semrun, EachCountsALineThatCannotBeRunAsAFailedJobWhenTheLineIsTheCommand
     const auto result = run_with("true\nno-such-command-at-all\necho\n", {"x", "--each", "--", "{}"});
     EXPECT_EQ(result.status, 123);
     EXPECT_EQ(result.out, "\n");
-    EXPECT_THAT(result.err, AllOf(HasSubstr("cannot run no-such-command-at-all"), HasSubstr("2 succeeded, 1 failed")));
+    EXPECT_THAT(result.err, AllOf(HasSubstr("cannot run \"no-such-command-at-all\""), HasSubstr("2 succeeded, 1 failed")));
 }
 
 TEST_F(Semrun, EachGivesJobsSeatsOfTheirOwnAndNothingToRead) {

@@ -37,7 +37,7 @@ TEST_F(Semrun, Gives128PlusTheSignalThatEndedTheCommand) {
 TEST_F(Semrun, TellsACommandThatIsNotThereFromOneThatCannotBeRun) {
     const auto none = run({"x", "--", "no-such-command-at-all"});
     EXPECT_EQ(none.status, 127);
-    EXPECT_THAT(none.err, AllOf(HasSubstr("cannot run no-such-command-at-all"), HasSubstr("PATH")));
+    EXPECT_THAT(none.err, AllOf(HasSubstr("cannot run \"no-such-command-at-all\""), HasSubstr("PATH")));
     const auto no_program = run({"x", "--", "/etc/passwd"});
     EXPECT_EQ(no_program.status, 126);
     EXPECT_THAT(no_program.err, HasSubstr("chmod +x"));

@@ -148,13 +148,17 @@ class each_run {
 
     void collect() {
         look_for_losses();
-        for (auto& each : jobs_) {
-            if (const auto status = each->command().ended()) {
-                settle(*each, *status);
-                each.reset();
+        for (std::size_t i = 0; i < jobs_.size();) {
+            const auto status = jobs_[i]->command().ended();
+            if (!status) {
+                ++i;
+                continue;
             }
+            // Out of the list first: what settles it may be something that goes to all others.
+            const std::unique_ptr<job> ended = std::move(jobs_[i]);
+            jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(i));
+            settle(*ended, *status);
         }
-        jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), nullptr), jobs_.end());
     }
 
     void settle(job& ended, int status) {

@@ -141,7 +141,7 @@ std::string start_failure(const std::string& command, int error) {
                          : error == EACCES ? "check that it is a program, and chmod +x"
                          : error == E2BIG  ? "give it fewer or shorter arguments"
                                            : "check that the file is a program for this machine";
-    return "cannot run " + report::printable(command, terminal_charset()) + ": " + std::strerror(error) + ": " + remedy;
+    return "cannot run \"" + report::printable(command, terminal_charset()) + "\": " + std::strerror(error) + ": " + remedy;
 }
 
 int run_one(const options& asked, const semaphore& from) {

@@ -12,7 +12,7 @@ namespace shmsem::semrun {
 /// What the command finds in its environment besides.
 [[nodiscard]] std::vector<std::string> environment_of(const options& asked, const lease& held);
 
-/// "cannot run ffmpeg: No such file or directory: install it, or check the spelling and PATH"
+/// `cannot run "ffmpeg": No such file or directory: install it, or check the spelling and PATH`
 [[nodiscard]] std::string start_failure(const std::string& command, int error);
 
 }  // namespace shmsem::semrun
