@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -46,8 +48,10 @@ std::string memory_file::text() const {
 }
 
 int running::status() {
+    if (process.reaped()) return process.wait_exit();  // child::cont() may have seen the end already
     siginfo_t info{};
     while (::waitid(P_PID, static_cast<id_t>(process.pid()), &info, WEXITED | WNOWAIT) != 0) {
+        if (errno != EINTR) return -1;
     }
     return info.si_code == CLD_EXITED ? process.wait_exit() : 128 + process.wait_signal();
 }
@@ -62,6 +66,12 @@ bool ended(pid_t pid) {
 }
 
 bool stopped(pid_t pid) { return state_of(pid) == 'T'; }
+
+void default_signals() {
+    for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP}) {
+        ::signal(signal, SIG_DFL);
+    }
+}
 
 Semrun::Semrun() {
     std::string pattern = (std::filesystem::temp_directory_path() / "semrun-test-XXXXXX").string();
@@ -83,6 +93,7 @@ std::vector<std::string> Semrun::with_segment(const std::vector<std::string>& ar
 tool_result Semrun::run(const std::vector<std::string>& arguments, const std::function<void()>& prepare) const {
     return run_tool("semrun", with_segment(arguments), [&] {
         if (::chdir(directory_.c_str()) != 0) ::_exit(failed_in_child);
+        default_signals();
         if (prepare) prepare();
     });
 }
@@ -107,6 +118,7 @@ running Semrun::start(const std::vector<std::string>& arguments, const std::stri
         ::dup2(result.out->fd(), STDOUT_FILENO);
         ::dup2(result.err->fd(), STDERR_FILENO);
         if (::chdir(directory_.c_str()) != 0) ::_exit(failed_in_child);
+        default_signals();
         if (prepare) prepare();
         ::execv(program.c_str(), argv.data());
         ::_exit(failed_in_child);

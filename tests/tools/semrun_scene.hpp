@@ -43,6 +43,9 @@ struct running {
 /// It is stopped, as by SIGSTOP.
 [[nodiscard]] bool stopped(pid_t pid);
 
+/// In a child: signals as a shell leaves them for a command. What runs in a script's background ignores SIGINT, tests too.
+void default_signals();
+
 /// A segment, a directory for what commands leave behind, and semruns on that segment.
 class Semrun : public ::testing::Test {
    protected:

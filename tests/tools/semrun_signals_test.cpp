@@ -89,6 +89,7 @@ TEST_F(Semrun, LeavesTheSignalsOfTheTerminalToTheTerminal) {
     const std::string name = ::ptsname(terminal);
     const std::string program = SHMSEM_BIN_DIR "/semrun";
     auto session = fork_child([&] {
+        default_signals();
         ::setsid();
         const int tty = ::open(name.c_str(), O_RDWR);
         ::ioctl(tty, TIOCSCTTY, 0);
