@@ -27,7 +27,6 @@ TEST_F(SemrunInLine, WithNonblockGivesUpAtOnce) {
 TEST_F(SemrunInLine, GivesUpAfterTheTimeout) {
     EXPECT_EQ(run({"x", "-w", "20ms", "--", "touch", "ran"}).status, 1);
     EXPECT_NE(::access(path("ran").c_str(), F_OK), 0);
-    EXPECT_EQ(busy.stats().total_timed_out, 1U);
     EXPECT_EQ(busy.stats().waiting, 0U);
 }
 
