@@ -1,0 +1,291 @@
+#include "semctl/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "semctl/durations.hpp"
+
+namespace shmsem::semctl {
+namespace {
+
+constexpr const char* of_segment = "Segment";
+constexpr const char* of_semaphore = "Semaphore";
+
+void add_place(CLI::App& command, place& what) {
+    command.add_option("SEGMENT", what.segment, "Name of the segment")->required();
+    command.add_option("SEMAPHORE", what.semaphore, "Name of the semaphore in it")->required();
+}
+
+CLI::Option* add_duration(CLI::App& command, const char* name, duration& into, const char* description) {
+    return command
+        .add_option_function<std::string>(
+            name, [&into](const std::string& text) { into = *parse_duration(text); }, description)
+        ->type_name("DURATION")
+        ->check([](const std::string& text) {
+            return parse_duration(text) ? std::string{} : "'" + text + "' is no duration, such as 250ms, 30s, 2h or forever";
+        });
+}
+
+// Of a semaphore. What its kind does not have is refused, rather than ignored.
+void add_semaphore_options(CLI::App& command, create_request& into) {
+    const std::map<std::string, order> orders{{"fifo", order::fifo}, {"throughput", order::throughput}};
+    const std::map<std::string, renewal> renewals{{"automatic", renewal::automatic}, {"manual", renewal::manual}};
+    const auto waiters = [&into](const std::uint32_t& n) { into.leased.max_waiters = into.counting.max_waiters = n; };
+
+    auto* ownerless = command.add_flag("--ownerless", into.ownerless, "A count that anybody may raise, without owners");
+    std::vector<CLI::Option*> leased{
+        command.add_option("-n,--permits", into.leased.permits, "Permits (1)")->type_name("N"),
+        command.add_option("--max-permits", into.leased.max_permits, "How far it can be resized (twice the permits)")
+            ->type_name("N"),
+        add_duration(command, "--ttl", into.leased.ttl,
+                     "How long a frozen holder keeps a permit, or with --renewal manual any holder (30s)"),
+        add_duration(command, "--max-hold", into.leased.max_hold, "Longest hold, however often it is renewed (forever)"),
+        command
+            .add_option("--order", into.leased.order, "fifo (nobody overtakes), or throughput (a newcomer may, for 1 ms)")
+            ->transform(CLI::CheckedTransformer(orders))
+            ->type_name("ORDER"),
+        command
+            .add_option("--renewal", into.leased.renewal,
+                        "automatic (by the holder's background thread), or manual (by its own calls)")
+            ->transform(CLI::CheckedTransformer(renewals))
+            ->type_name("RENEWAL")};
+    std::vector<CLI::Option*> counting{
+        command.add_option("--initial", into.counting.initial, "With --ownerless: its first count (0)")->type_name("N"),
+        command.add_option("--max", into.counting.max, "With --ownerless: the highest count (2147483647)")->type_name("N")};
+    auto* most_waiters = command.add_option_function<std::uint32_t>(
+        "--max-waiters", waiters, "How many may wait at once (as many as the segment has room for)");
+    most_waiters->type_name("N");
+    for (auto* option : leased) option->group(of_semaphore)->excludes(ownerless);
+    for (auto* option : counting) option->group(of_semaphore)->needs(ownerless);
+    ownerless->group(of_semaphore);
+    most_waiters->group(of_semaphore);
+
+    auto* semaphore = command.get_option("SEMAPHORE");
+    for (auto* option : leased) option->needs(semaphore);
+    for (auto* option : {ownerless, most_waiters}) option->needs(semaphore);
+}
+
+void add_limits(CLI::App& command, create_request& into) {
+    const std::map<std::string, sharing> modes{
+        {"owner", sharing::owner}, {"group", sharing::group}, {"everyone", sharing::everyone}};
+    const auto limit = [&](const char* name, std::uint32_t& value, const char* description) {
+        command.add_option(name, value, description)->group(of_segment)->type_name("N");
+    };
+    limit("--processes", into.limits.processes, "Room for so many attached processes (512)");
+    limit("--semaphores", into.limits.semaphores, "Room for so many semaphores (64)");
+    limit("--total-permits", into.limits.permits, "Room for so many permits, of all semaphores together (4096)");
+    limit("--waiters", into.limits.waiters, "Room for so many waiters at once (1024)");
+    limit("--tenants", into.limits.tenants, "Room for so many tenants (64)");
+    command.add_option("--mode", into.mode, "Who may use it: owner (0600), group (0660), everyone (0666)")
+        ->transform(CLI::CheckedTransformer(modes))
+        ->group(of_segment)
+        ->type_name("MODE");
+}
+
+CLI::App* add_create(CLI::App& app, create_request& into) {
+    auto* command = app.add_subcommand("create", "Create a segment, or a semaphore in one");
+    command->add_option("SEGMENT", into.what.segment, "Name of the segment; with SEMAPHORE it is created if it is missing")
+        ->required();
+    command->add_option("SEMAPHORE", into.what.semaphore, "Name of a semaphore to create in it");
+    command->add_flag("--if-missing", into.if_missing, "What exists with the same options will do");
+    add_semaphore_options(*command, into);
+    add_limits(*command, into);
+    command->footer(
+        "Durations: 250ms, 30s, 5m, 2h, 1d, forever; without a unit, seconds.\n\n"
+        "Examples:\n"
+        "  semctl create jobs                          a segment, for this user only\n"
+        "  semctl create jobs gpu -n 4                 four permits, 30 s ttl\n"
+        "  semctl create jobs io --ownerless --max 16  a plain count, as in POSIX\n"
+        "  semctl create ci --mode group --processes 64");
+    return command;
+}
+
+CLI::App* add_list(CLI::App& app, list_request& into) {
+    auto* command = app.add_subcommand("list", "List segments: size, owner, attached processes");
+    auto* json = command->add_flag("--json", into.json, "As JSON");
+    auto* names =
+        command->add_flag("--names", into.names_only,
+                          "Names alone, a line each; of a SEGMENT its semaphores, of a SEMAPHORE its seats that are held");
+    names->excludes(json);
+    command->add_option("SEGMENT", into.within.segment, "With --names: name of a segment")->needs(names);
+    command->add_option("SEMAPHORE", into.within.semaphore, "With --names: name of a semaphore in it")->needs(names);
+    command->footer(
+        "Examples:\n"
+        "  semctl list                     every segment of this host\n"
+        "  semctl list --names jobs        the semaphores of the segment \"jobs\"\n"
+        "  semctl list --json | jq '.segments[] | select(.attached == 0)'");
+    return command;
+}
+
+CLI::App* add_show(CLI::App& app, show_request& into) {
+    auto* command = app.add_subcommand("show", "Show who holds and who waits, as semtop does");
+    command->add_option("SEGMENT", into.what.segment, "Name of the segment")->required();
+    command->add_option("SEMAPHORE", into.what.semaphore, "Only this semaphore of it");
+    command->add_flag("--json", into.json, "As JSON, with the keys of semtop --json");
+    command->footer(
+        "Examples:\n"
+        "  semctl show jobs                all of the segment \"jobs\"\n"
+        "  semctl show jobs gpu --json     one semaphore, for programs");
+    return command;
+}
+
+CLI::App* add_resize(CLI::App& app, resize_request& into) {
+    auto* command = app.add_subcommand("resize", "Change the number of permits");
+    add_place(*command, into.what);
+    command->add_option("N", into.permits, "Permits from now on, 1 up to --max-permits of its creation")
+        ->required()
+        ->type_name("INT");
+    command->footer(
+        "Growing serves waiters at once. Shrinking takes nothing from its holder: what is held beyond N closes when it is\n"
+        "released.\n\n"
+        "Examples:\n"
+        "  semctl resize jobs gpu 2");
+    return command;
+}
+
+CLI::App* add_reap(CLI::App& app, reap_request& into) {
+    auto* command = app.add_subcommand("reap", "Take back what dead holders and expired leases have");
+    command->add_option("SEGMENT", into.segments, "Names of segments; without any, all that may be written");
+    command->footer(
+        "While processes are attached they do this by themselves; it is for segments that nobody is attached to.\n\n"
+        "Examples:\n"
+        "  semctl reap\n"
+        "  semctl reap jobs");
+    return command;
+}
+
+CLI::App* add_end(CLI::App& app, end_request& into) {
+    auto* command = app.add_subcommand("end", "Take a permit away from its holder");
+    add_place(*command, into.what);
+    command->add_option("SEAT", into.seat, "Number of the permit: see semctl show")->required();
+    command->add_option("--token", into.token, "Only the lease with this token; without it, the present holder's")
+        ->type_name("N");
+    command->footer(
+        "The holder finds its lease lost, as if it had expired; its process is not ended. A lease that comes after the one\n"
+        "that was seen is never ended.\n\n"
+        "Examples:\n"
+        "  semctl end jobs gpu 0\n"
+        "  semctl end jobs gpu 0 --token 17");
+    return command;
+}
+
+CLI::App* add_pause(CLI::App& app, pause_request& into) {
+    auto* command = app.add_subcommand("pause", "Grant nothing until resume; who holds goes on");
+    add_place(*command, into.what);
+    command->footer(
+        "Leases go on and are renewed, and waits time out. It stays paused when this program has ended.\n\n"
+        "Examples:\n"
+        "  semctl pause jobs gpu && drain-the-node; semctl resume jobs gpu");
+    return command;
+}
+
+CLI::App* add_resume(CLI::App& app, pause_request& into) {
+    auto* command = app.add_subcommand("resume", "Grant again after pause");
+    add_place(*command, into.what);
+    into.resume = true;
+    command->footer("Examples:\n  semctl resume jobs gpu");
+    return command;
+}
+
+CLI::App* add_remove(CLI::App& app, remove_request& into) {
+    auto* command = app.add_subcommand("remove", "Remove segments that nobody uses");
+    auto* names = command->add_option("SEGMENT", into.segments, "Names of segments");
+    auto* force = command->add_flag("--force", into.force, "Also what is in use: its processes go on among themselves");
+    auto* orphans = command->add_flag("--orphans", into.orphans,
+                                      "All segments of this user (as root: of all) that nobody is attached to");
+    orphans->excludes(names)->excludes(force);
+    command->footer(
+        "Examples:\n"
+        "  semctl remove jobs\n"
+        "  semctl remove --orphans");
+    return command;
+}
+
+CLI::App* add_doctor(CLI::App& app, doctor_request& into) {
+    auto* command = app.add_subcommand("doctor", "Find what is wrong, and say what to do");
+    command->add_option("SEGMENT", into.segments, "Names of segments; without any, all of this host");
+    auto* json = command->add_flag("--json", into.json, "As JSON");
+    command->add_flag("-v,--verbose", into.verbose, "Name the checks that found nothing, too")->excludes(json);
+    command->footer(
+        "Looks at segments (invariants, files, holders, tables), at /dev/shm, at systemd-logind and at the kernel.\n"
+        "Changes nothing.\n\n"
+        "Exit status: 0 nothing is wrong (notes do not count), 3 something is.\n\n"
+        "Examples:\n"
+        "  semctl doctor\n"
+        "  semctl doctor jobs || mail -s 'jobs is unwell' admin");
+    return command;
+}
+
+// The requests live where the parser writes them.
+struct requests {
+    create_request create;
+    list_request list;
+    show_request show;
+    resize_request resize;
+    reap_request reap;
+    end_request end;
+    pause_request pause;
+    pause_request resume;
+    remove_request remove;
+    doctor_request doctor;
+};
+
+constexpr const char* footer =
+    "Exit status:\n"
+    "  0  done; doctor: nothing is wrong\n"
+    "  1  refused or failed, for all or some of what was asked for; a line for each says what, why, and what to do\n"
+    "  2  usage\n"
+    "  3  doctor: something is wrong\n"
+    "\n"
+    "Examples:\n"
+    "  semctl create jobs gpu -n 4     a semaphore of four permits in the segment \"jobs\"\n"
+    "  semctl show jobs gpu            who holds it, who waits\n"
+    "  semctl resize jobs gpu 2        from now on two permits\n"
+    "  semctl end jobs gpu 0           take seat 0 away from its holder\n"
+    "  semctl doctor                   is anything wrong on this host?\n"
+    "  semctl COMMAND --help           options and examples of one of them\n"
+    "\n"
+    "A name that begins with a dash goes after --, as in: semctl show -- -odd-name\n"
+    "See also semctl(1), semtop(1), semrun(1).";
+
+}  // namespace
+
+std::variant<request, int> parse(int argc, const char* const* argv) {
+    request result;
+    requests into;
+    CLI::App app{"Creates, changes, examines and removes shmsem segments and their semaphores.", "semctl"};
+    app.require_subcommand(1);
+    app.add_flag("-q,--quiet", result.quiet, "Say nothing but errors");
+    app.add_flag("--ascii", result.ascii, "Plain ASCII, whatever the locale");
+    app.fallthrough();
+
+    std::vector<std::pair<CLI::App*, std::function<decltype(request::what)()>>> commands{
+        {add_create(app, into.create), [&] { return into.create; }},
+        {add_list(app, into.list), [&] { return into.list; }},
+        {add_show(app, into.show), [&] { return into.show; }},
+        {add_resize(app, into.resize), [&] { return into.resize; }},
+        {add_reap(app, into.reap), [&] { return into.reap; }},
+        {add_end(app, into.end), [&] { return into.end; }},
+        {add_pause(app, into.pause), [&] { return into.pause; }},
+        {add_resume(app, into.resume), [&] { return into.resume; }},
+        {add_remove(app, into.remove), [&] { return into.remove; }},
+        {add_doctor(app, into.doctor), [&] { return into.doctor; }},
+    };
+    app.footer(footer);
+    try {
+        app.parse(argc, argv);
+        if (app.got_subcommand("remove") && into.remove.segments.empty() && !into.remove.orphans) {
+            throw CLI::RequiredError("SEGMENT or --orphans");
+        }
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error, std::cout, std::cerr) == 0 ? exit_ok : exit_usage;
+    }
+    for (const auto& [command, asked] : commands) {
+        if (command->parsed()) result.what = asked();
+    }
+    return result;
+}
+
+}  // namespace shmsem::semctl
