@@ -13,63 +13,105 @@ namespace {
 constexpr const char* of_segment = "Segment";
 constexpr const char* of_semaphore = "Semaphore";
 
-void add_place(CLI::App& command, place& what) {
-    command.add_option("SEGMENT", what.segment, "Name of the segment")->required();
-    command.add_option("SEMAPHORE", what.semaphore, "Name of the semaphore in it")->required();
+// Options that go together, or do not, are checked here and not by the parser, whose help would list each pair.
+struct wrong_usage {
+    std::string what;
+};
+
+// An empty word is no name, and must not be taken for one that was left out.
+std::string check_name(const std::string& text) { return text.empty() ? "a name cannot be empty" : std::string{}; }
+
+CLI::Option* add_name(CLI::App& command, const char* name, std::string& into, const char* description) {
+    return command.add_option(name, into, description)->check(check_name);
 }
 
-CLI::Option* add_duration(CLI::App& command, const char* name, duration& into, const char* description) {
-    return command
+CLI::Option* add_names(CLI::App& command, std::vector<std::string>& into, const char* description) {
+    return command.add_option("SEGMENT", into, description)->check(check_name);
+}
+
+void add_place(CLI::App& command, place& what) {
+    add_name(command, "SEGMENT", what.segment, "Name of the segment")->required();
+    add_name(command, "SEMAPHORE", what.semaphore, "Name of the semaphore in it")->required();
+}
+
+void add_duration(CLI::App& command, const char* name, duration& into, const char* description) {
+    command
         .add_option_function<std::string>(
             name, [&into](const std::string& text) { into = *parse_duration(text); }, description)
         ->type_name("DURATION")
+        ->group(of_semaphore)
         ->check([](const std::string& text) {
             return parse_duration(text) ? std::string{} : "'" + text + "' is no duration, such as 250ms, 30s, 2h or forever";
         });
 }
 
-// Of a semaphore. What its kind does not have is refused, rather than ignored.
+// One of some words; the parser's own way would show the enumerators as bytes.
+template <class Value>
+void add_choice(CLI::App& command, const char* name, const char* type, const std::map<std::string, Value>& values,
+                Value& into, const char* group, const char* description) {
+    std::vector<std::string> words;
+    for (const auto& [word, value] : values) words.push_back(word);
+    command
+        .add_option_function<std::string>(
+            name, [&into, values](const std::string& word) { into = values.at(word); }, description)
+        ->type_name(type)
+        ->group(group)
+        ->check([words](const std::string& word) {
+            std::string known;
+            for (const auto& each : words) {
+                if (each == word) return std::string{};
+                known += (known.empty() ? "" : ", ") + each;
+            }
+            return "'" + word + "' is none of " + known;
+        });
+}
+
+constexpr const char* for_leased[] = {"--permits", "--max-permits", "--ttl", "--max-hold", "--order", "--renewal"};
+constexpr const char* for_ownerless[] = {"--initial", "--max"};
+
 void add_semaphore_options(CLI::App& command, create_request& into) {
-    const std::map<std::string, order> orders{{"fifo", order::fifo}, {"throughput", order::throughput}};
-    const std::map<std::string, renewal> renewals{{"automatic", renewal::automatic}, {"manual", renewal::manual}};
-    const auto waiters = [&into](const std::uint32_t& n) { into.leased.max_waiters = into.counting.max_waiters = n; };
+    const auto number = [&](const char* name, std::int64_t& value, const char* description) {
+        command.add_option(name, value, description)->group(of_semaphore)->type_name("N");
+    };
+    number("-n,--permits", into.leased.permits, "Permits (1)");
+    number("--max-permits", into.leased.max_permits, "How far it can be resized (twice the permits)");
+    add_duration(command, "--ttl", into.leased.ttl,
+                 "How long a frozen holder keeps a permit, or with --renewal manual any holder (30s)");
+    add_duration(command, "--max-hold", into.leased.max_hold, "Longest hold, however often it is renewed (forever)");
+    add_choice<order>(command, "--order", "ORDER", {{"fifo", order::fifo}, {"throughput", order::throughput}},
+                      into.leased.order, of_semaphore,
+                      "fifo (nobody overtakes; this it is), or throughput (a newcomer may, for 1 ms)");
+    add_choice<renewal>(command, "--renewal", "RENEWAL", {{"automatic", renewal::automatic}, {"manual", renewal::manual}},
+                        into.leased.renewal, of_semaphore,
+                        "automatic (by the holder's background thread; this it is), or manual (by its own calls)");
+    command
+        .add_option_function<std::uint32_t>(
+            "--max-waiters", [&into](const std::uint32_t& n) { into.leased.max_waiters = into.counting.max_waiters = n; },
+            "How many may wait at once (as many as the segment has room for)")
+        ->group(of_semaphore)
+        ->type_name("N");
+    command.add_flag("--ownerless", into.ownerless, "A count that anybody may raise, without owners")->group(of_semaphore);
+    number("--initial", into.counting.initial, "With --ownerless: its first count (0)");
+    number("--max", into.counting.max, "With --ownerless: the highest count (2147483647)");
+}
 
-    auto* ownerless = command.add_flag("--ownerless", into.ownerless, "A count that anybody may raise, without owners");
-    std::vector<CLI::Option*> leased{
-        command.add_option("-n,--permits", into.leased.permits, "Permits (1)")->type_name("N"),
-        command.add_option("--max-permits", into.leased.max_permits, "How far it can be resized (twice the permits)")
-            ->type_name("N"),
-        add_duration(command, "--ttl", into.leased.ttl,
-                     "How long a frozen holder keeps a permit, or with --renewal manual any holder (30s)"),
-        add_duration(command, "--max-hold", into.leased.max_hold, "Longest hold, however often it is renewed (forever)"),
-        command
-            .add_option("--order", into.leased.order, "fifo (nobody overtakes), or throughput (a newcomer may, for 1 ms)")
-            ->transform(CLI::CheckedTransformer(orders))
-            ->type_name("ORDER"),
-        command
-            .add_option("--renewal", into.leased.renewal,
-                        "automatic (by the holder's background thread), or manual (by its own calls)")
-            ->transform(CLI::CheckedTransformer(renewals))
-            ->type_name("RENEWAL")};
-    std::vector<CLI::Option*> counting{
-        command.add_option("--initial", into.counting.initial, "With --ownerless: its first count (0)")->type_name("N"),
-        command.add_option("--max", into.counting.max, "With --ownerless: the highest count (2147483647)")->type_name("N")};
-    auto* most_waiters = command.add_option_function<std::uint32_t>(
-        "--max-waiters", waiters, "How many may wait at once (as many as the segment has room for)");
-    most_waiters->type_name("N");
-    for (auto* option : leased) option->group(of_semaphore)->excludes(ownerless);
-    for (auto* option : counting) option->group(of_semaphore)->needs(ownerless);
-    ownerless->group(of_semaphore);
-    most_waiters->group(of_semaphore);
-
-    auto* semaphore = command.get_option("SEMAPHORE");
-    for (auto* option : leased) option->needs(semaphore);
-    for (auto* option : {ownerless, most_waiters}) option->needs(semaphore);
+// What the kind does not have is refused, rather than ignored.
+void check_create(const CLI::App& command) {
+    const auto given = [&](const char* name) { return command.get_option(name)->count() != 0; };
+    const bool semaphore = given("SEMAPHORE");
+    for (const char* option : for_leased) {
+        if (given(option) && given("--ownerless")) throw wrong_usage{std::string(option) + " is not for --ownerless"};
+        if (given(option) && !semaphore) throw wrong_usage{std::string(option) + " is of a semaphore: name one"};
+    }
+    for (const char* option : for_ownerless) {
+        if (given(option) && !given("--ownerless")) throw wrong_usage{std::string(option) + " is for --ownerless only"};
+    }
+    for (const char* option : {"--ownerless", "--max-waiters"}) {
+        if (given(option) && !semaphore) throw wrong_usage{std::string(option) + " is of a semaphore: name one"};
+    }
 }
 
 void add_limits(CLI::App& command, create_request& into) {
-    const std::map<std::string, sharing> modes{
-        {"owner", sharing::owner}, {"group", sharing::group}, {"everyone", sharing::everyone}};
     const auto limit = [&](const char* name, std::uint32_t& value, const char* description) {
         command.add_option(name, value, description)->group(of_segment)->type_name("N");
     };
@@ -78,17 +120,16 @@ void add_limits(CLI::App& command, create_request& into) {
     limit("--total-permits", into.limits.permits, "Room for so many permits, of all semaphores together (4096)");
     limit("--waiters", into.limits.waiters, "Room for so many waiters at once (1024)");
     limit("--tenants", into.limits.tenants, "Room for so many tenants (64)");
-    command.add_option("--mode", into.mode, "Who may use it: owner (0600), group (0660), everyone (0666)")
-        ->transform(CLI::CheckedTransformer(modes))
-        ->group(of_segment)
-        ->type_name("MODE");
+    add_choice<sharing>(command, "--mode", "MODE",
+                        {{"owner", sharing::owner}, {"group", sharing::group}, {"everyone", sharing::everyone}}, into.mode,
+                        of_segment, "Who may use it: owner (0600; this it is), group (0660), everyone (0666)");
 }
 
 CLI::App* add_create(CLI::App& app, create_request& into) {
     auto* command = app.add_subcommand("create", "Create a segment, or a semaphore in one");
-    command->add_option("SEGMENT", into.what.segment, "Name of the segment; with SEMAPHORE it is created if it is missing")
+    add_name(*command, "SEGMENT", into.what.segment, "Name of the segment; with SEMAPHORE it is created if it is missing")
         ->required();
-    command->add_option("SEMAPHORE", into.what.semaphore, "Name of a semaphore to create in it");
+    add_name(*command, "SEMAPHORE", into.what.semaphore, "Name of a semaphore to create in it");
     command->add_flag("--if-missing", into.if_missing, "What exists with the same options will do");
     add_semaphore_options(*command, into);
     add_limits(*command, into);
@@ -104,13 +145,12 @@ CLI::App* add_create(CLI::App& app, create_request& into) {
 
 CLI::App* add_list(CLI::App& app, list_request& into) {
     auto* command = app.add_subcommand("list", "List segments: size, owner, attached processes");
-    auto* json = command->add_flag("--json", into.json, "As JSON");
-    auto* names =
-        command->add_flag("--names", into.names_only,
-                          "Names alone, a line each; of a SEGMENT its semaphores, of a SEMAPHORE its seats that are held");
-    names->excludes(json);
-    command->add_option("SEGMENT", into.within.segment, "With --names: name of a segment")->needs(names);
-    command->add_option("SEMAPHORE", into.within.semaphore, "With --names: name of a semaphore in it")->needs(names);
+    command->add_flag("--json", into.json, "As JSON");
+
+    command->add_flag("--names", into.names_only,
+                      "Names alone, a line each; of a SEGMENT its semaphores, of a SEMAPHORE its seats that are held");
+    add_name(*command, "SEGMENT", into.within.segment, "With --names: name of a segment");
+    add_name(*command, "SEMAPHORE", into.within.semaphore, "With --names: name of a semaphore in it");
     command->footer(
         "Examples:\n"
         "  semctl list                     every segment of this host\n"
@@ -121,8 +161,8 @@ CLI::App* add_list(CLI::App& app, list_request& into) {
 
 CLI::App* add_show(CLI::App& app, show_request& into) {
     auto* command = app.add_subcommand("show", "Show who holds and who waits, as semtop does");
-    command->add_option("SEGMENT", into.what.segment, "Name of the segment")->required();
-    command->add_option("SEMAPHORE", into.what.semaphore, "Only this semaphore of it");
+    add_name(*command, "SEGMENT", into.what.segment, "Name of the segment")->required();
+    add_name(*command, "SEMAPHORE", into.what.semaphore, "Only this semaphore of it");
     command->add_flag("--json", into.json, "As JSON, with the keys of semtop --json");
     command->footer(
         "Examples:\n"
@@ -147,7 +187,7 @@ CLI::App* add_resize(CLI::App& app, resize_request& into) {
 
 CLI::App* add_reap(CLI::App& app, reap_request& into) {
     auto* command = app.add_subcommand("reap", "Take back what dead holders and expired leases have");
-    command->add_option("SEGMENT", into.segments, "Names of segments; without any, all that may be written");
+    add_names(*command, into.segments, "Names of segments; without any, all that may be written");
     command->footer(
         "While processes are attached they do this by themselves; it is for segments that nobody is attached to.\n\n"
         "Examples:\n"
@@ -191,11 +231,9 @@ CLI::App* add_resume(CLI::App& app, pause_request& into) {
 
 CLI::App* add_remove(CLI::App& app, remove_request& into) {
     auto* command = app.add_subcommand("remove", "Remove segments that nobody uses");
-    auto* names = command->add_option("SEGMENT", into.segments, "Names of segments");
-    auto* force = command->add_flag("--force", into.force, "Also what is in use: its processes go on among themselves");
-    auto* orphans = command->add_flag("--orphans", into.orphans,
-                                      "All segments of this user (as root: of all) that nobody is attached to");
-    orphans->excludes(names)->excludes(force);
+    add_names(*command, into.segments, "Names of segments");
+    command->add_flag("--force", into.force, "Also what is in use: its processes go on among themselves");
+    command->add_flag("--orphans", into.orphans, "All segments of this user (as root: of all) that nobody is attached to");
     command->footer(
         "Examples:\n"
         "  semctl remove jobs\n"
@@ -205,9 +243,9 @@ CLI::App* add_remove(CLI::App& app, remove_request& into) {
 
 CLI::App* add_doctor(CLI::App& app, doctor_request& into) {
     auto* command = app.add_subcommand("doctor", "Find what is wrong, and say what to do");
-    command->add_option("SEGMENT", into.segments, "Names of segments; without any, all of this host");
-    auto* json = command->add_flag("--json", into.json, "As JSON");
-    command->add_flag("-v,--verbose", into.verbose, "Name the checks that found nothing, too")->excludes(json);
+    add_names(*command, into.segments, "Names of segments; without any, all of this host");
+    command->add_flag("--json", into.json, "As JSON");
+    command->add_flag("-v,--verbose", into.verbose, "Name the checks that found nothing, too");
     command->footer(
         "Looks at segments (invariants, files, holders, tables), at /dev/shm, at systemd-logind and at the kernel.\n"
         "Changes nothing.\n\n"
@@ -250,6 +288,30 @@ constexpr const char* footer =
     "A name that begins with a dash goes after --, as in: semctl show -- -odd-name\n"
     "See also semctl(1), semtop(1), semrun(1).";
 
+void check(const CLI::App& app, const requests& into) {
+    if (app.got_subcommand("create")) check_create(*app.get_subcommand("create"));
+    if (app.got_subcommand("list")) {
+        if (into.list.json && into.list.names_only) throw wrong_usage{"--json or --names, not both"};
+        if (!into.list.within.segment.empty() && !into.list.names_only) {
+            throw wrong_usage{"SEGMENT is for --names; semctl show tells what is in a segment"};
+        }
+    }
+    if (app.got_subcommand("remove")) {
+        if (into.remove.orphans && (into.remove.force || !into.remove.segments.empty())) {
+            throw wrong_usage{"--orphans goes without SEGMENT and --force"};
+        }
+        if (!into.remove.orphans && into.remove.segments.empty()) throw wrong_usage{"name a SEGMENT, or use --orphans"};
+    }
+    if (into.doctor.json && into.doctor.verbose) throw wrong_usage{"--json or --verbose, not both"};
+}
+
+int refuse(const CLI::App& app, const std::string& what) {
+    std::string command = "semctl";
+    for (const auto* each : app.get_subcommands()) command += " " + each->get_name();
+    std::cerr << command << ": " << report::printable(what, report::charset::ascii) << "; see " << command << " --help\n";
+    return exit_usage;
+}
+
 }  // namespace
 
 std::variant<request, int> parse(int argc, const char* const* argv) {
@@ -276,11 +338,12 @@ std::variant<request, int> parse(int argc, const char* const* argv) {
     app.footer(footer);
     try {
         app.parse(argc, argv);
-        if (app.got_subcommand("remove") && into.remove.segments.empty() && !into.remove.orphans) {
-            throw CLI::RequiredError("SEGMENT or --orphans");
-        }
+        check(app, into);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error, std::cout, std::cerr) == 0 ? exit_ok : exit_usage;
+        if (error.get_exit_code() == 0) return app.exit(error, std::cout, std::cerr);  // --help
+        return refuse(app, error.what());
+    } catch (const wrong_usage& error) {
+        return refuse(app, error.what);
     }
     for (const auto& [command, asked] : commands) {
         if (command->parsed()) result.what = asked();

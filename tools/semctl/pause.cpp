@@ -27,12 +27,13 @@ int run(const pause_request& asked, const console& out) {
         }
     });
     const std::string who = out.words(asked.what);
-    const std::string held = report::count_of(before.stats.acquired, "permit is", "permits are") + " held";
+    std::string held = ", " + report::count_of(before.stats.acquired, "permit is", "permits are") + " held";
+    if (before.kind == kind::ownerless) held.clear();  // whatever was taken has no holder
     const std::string waiting = report::count_of(before.stats.waiting, "waiter", "waiters");
     if (asked.resume) {
         out.say((before.paused ? "resumed " : "was not paused: ") + who + ", " + waiting);
     } else {
-        out.say((before.paused ? "was paused already: " : "paused ") + who + ", " + held +
+        out.say((before.paused ? "was paused already: " : "paused ") + who + held +
                 "; go on with: " + out.text(fill_in("semctl resume {segment} {semaphore}", asked.what)));
     }
     return exit_ok;

@@ -27,7 +27,7 @@ int run(const reap_request& asked, const console& out) {
         ++examined;
         out.say(out.words(where) + ": took back " + report::count_of(seen.reaped, "permit", "permits"));
     }
-    if (examined == 0 && asked.segments.empty()) out.say("no segments that this user may write");
+    if (examined == 0 && status == exit_ok && asked.segments.empty()) out.say("no segments that this user may write");
     return status;
 }
 

@@ -1,0 +1,38 @@
+# `cpack -G DEB` in the build directory makes shmsem_<version>-1_<architecture>.deb: library, headers, packages for CMake and
+# pkg-config, tools with their man pages and completions.
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME shmsem)
+set(CPACK_PACKAGE_VENDOR shmsem)
+set(CPACK_PACKAGE_CONTACT "shmsem <shmsem@localhost.localdomain>")
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "leased, first-come-first-served semaphores for the processes of a host")
+set(CPACK_PACKAGE_DESCRIPTION
+"Counting semaphores for cooperating processes, in shared memory. A permit is
+held on a lease, waiters are served first come, first served, and a holder
+that crashes, hangs or is killed gives its permit back. There is no server.
+.
+This package has the C++20 library with its headers, and the tools semtop
+(who holds and who waits), semctl (create, change, examine, remove) and
+semrun (run a command while holding a permit).")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGE_CHECKSUM SHA256)
+
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(CPACK_DEBIAN_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+# So that programs find libshmsem.so.0.
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/debian/triggers)
+# For the static library, and for <shmsem/boost.hpp>.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS
+  "libboost-thread${Boost_VERSION_MAJOR}.${Boost_VERSION_MINOR}-dev, bash-completion, man-db")
+
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/debian/tree.cmake)
+set(CPACK_SHMSEM_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+include(CPack)
