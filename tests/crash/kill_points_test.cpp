@@ -149,6 +149,22 @@ void shrinks(const stage& on) {
     permits.resize(1);
 }
 
+void ends_a_lease(const stage& on) {
+    segment home = on.open();
+    auto permits = home.find(scene::permits);
+    const lease held = permits.acquire();
+    on.ready();
+    (void)permits.end(held.seat(), held.token());
+}
+
+void resumes(const stage& on) {
+    segment home = on.open();
+    auto permits = home.find(scene::permits);
+    permits.pause();
+    on.ready();
+    permits.resume();
+}
+
 void reaps(const stage& on) {
     segment home = on.open();
     auto permits = home.find(scene::permits);
@@ -258,6 +274,14 @@ const std::vector<deed> deeds{
      audience::queues_behind,
      keeper::is_killed_at_the_cue,
      {"reap.entry_marked", "reap.slot_opened"}},
+    {"IsGrantedAndSaysSo",
+     queues,
+     1,
+     audience::queues_behind,
+     keeper::lets_go_at_the_cue,
+     {"event.numbered", "event.begun"}},
+    {"Ends", ends_a_lease, 1, audience::looks_on, keeper::nobody, {"end.opened"}},
+    {"Resumes", resumes, 1, audience::looks_on, keeper::nobody, {"pause.flagged"}},
     {"Grows", grows, 1, audience::looks_on, keeper::holds_on, {"resize.stored", "resize.slot"}},
     {"GrowsInTheLock", grows, 1, audience::looks_on, keeper::lets_go_in_the_end, lock_points},
     {"Shrinks", shrinks, 3, audience::looks_on, keeper::lets_go_in_the_end, {"resize.stored", "resize.slot"}},
