@@ -24,11 +24,11 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-# So that programs find libshmsem.so.0.
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/debian/triggers)
+# What a package that links the library depends on, and a trigger, so that programs find it. CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS
+# would bring scripts in place of the trigger, for whose sake dpkg remembers a package that was removed.
+file(WRITE ${PROJECT_BINARY_DIR}/debian/shlibs "libshmsem ${PROJECT_VERSION_MAJOR} shmsem (>= ${PROJECT_VERSION})\n")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/debian/triggers ${PROJECT_BINARY_DIR}/debian/shlibs)
 # For the static library, and for <shmsem/boost.hpp>.
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS
   "libboost-thread${Boost_VERSION_MAJOR}.${Boost_VERSION_MINOR}-dev, bash-completion, man-db")

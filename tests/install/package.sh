@@ -108,7 +108,7 @@ apt_in_view() {
     ! ldconfig -p | grep -q libshmsem || fail "the loader still knows libshmsem"
     case $(dpkg-query -W -f '${db:Status-Status}' shmsem 2> /dev/null) in
         '' | not-installed) ;;
-        *) fail "something of it is still in dpkg's database" ;;
+        *) fail "dpkg still knows it: $(dpkg-query -W -f '${db:Status-Abbrev} ${Conffiles}' shmsem)" ;;
     esac
     echo "installed, used and removed: $(wc -l < /tmp/files) paths"
 }
