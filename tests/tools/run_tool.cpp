@@ -38,7 +38,7 @@ class capture {
 
 tool_result run_tool(const std::string& program, const std::vector<std::string>& arguments,
                      const std::function<void()>& prepare) {
-    const std::string path = std::string(SHMSEM_BIN_DIR) + '/' + program;
+    const std::string path = program.starts_with('/') ? program : std::string(SHMSEM_BIN_DIR) + '/' + program;
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);

@@ -57,9 +57,10 @@ TEST_F(SemctlWithHolderAndWaiter, EndGivesThePermitToTheNextAndSaysWhomItTookItF
     const std::string before = std::to_string(token());
     const auto result = semctl({"end", home.name(), "encode", "0"});
     EXPECT_EQ(result.status, 0) << result.err;
-    EXPECT_THAT(result.out, AllOf(StartsWith("ended the lease of seat 0 of semaphore 'encode' in segment '" + home.name() + "'"),
-                                  HasSubstr("token " + before), HasSubstr("pid " + std::to_string(holder.pid())),
-                                  HasSubstr("label 'trailer'"), HasSubstr("tenant 'acme'")));
+    EXPECT_THAT(result.out,
+                AllOf(StartsWith("ended the lease of seat 0 of semaphore 'encode' in segment '" + home.name() + "'"),
+                      HasSubstr("token " + before), HasSubstr("pid " + std::to_string(holder.pid())),
+                      HasSubstr("label 'trailer'"), HasSubstr("tenant 'acme'")));
     served->wait();
     asked->raise();
     EXPECT_EQ(holder.wait_exit(), 1) << "its lease is lost, and its process goes on";
@@ -81,8 +82,8 @@ TEST_F(SemctlWithHolderAndWaiter, EndNeverEndsALaterLease) {
 
 TEST_F(SemctlWithHolderAndWaiter, EndOfASeatThatNobodyHoldsIsRefused) {
     (void)home->ownerless("items");
-    for (const auto& [semaphore, why] :
-         {std::pair{"encode", "nobody holds seat 1"}, std::pair{"items", "ownerless"}, std::pair{"nix", "semaphore_not_found"}}) {
+    for (const auto& [semaphore, why] : {std::pair{"encode", "nobody holds seat 1"}, std::pair{"items", "ownerless"},
+                                         std::pair{"nix", "semaphore_not_found"}}) {
         const auto result = semctl({"end", home.name(), semaphore, "1"});
         EXPECT_EQ(result.status, 1);
         EXPECT_THAT(result.err, HasSubstr(why));
@@ -125,7 +126,8 @@ TEST_F(SemctlWithHolderAndWaiter, AnOwnerlessSemaphoreCanBePausedToo) {
 TEST_F(SemctlWithHolderAndWaiter, PauseOfWhatIsNotThereIsRefused) {
     const auto result = semctl({"pause", home.name(), "nix"});
     EXPECT_EQ(result.status, 1);
-    EXPECT_THAT(result.err, AllOf(HasSubstr("semaphore 'nix' in segment '" + home.name() + "'"), HasSubstr("semctl create")));
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr("semaphore 'nix' in segment '" + home.name() + "'"), HasSubstr("semctl create")));
     EXPECT_EQ(semctl({"resume", "no-such-segment", "encode"}).status, 1);
     EXPECT_EQ(semctl({"pause", home.name()}).status, 2);
 }

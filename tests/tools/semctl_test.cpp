@@ -32,7 +32,8 @@ tool_result semctl(const std::vector<std::string>& arguments, const std::functio
 void expect_refused(const tool_result& result, const std::string& about, const std::string& why, const std::string& remedy) {
     EXPECT_EQ(result.status, 1);
     EXPECT_EQ(result.out, "");
-    EXPECT_THAT(result.err, AllOf(StartsWith("semctl: " + about + ": "), HasSubstr(why), HasSubstr("; "), HasSubstr(remedy)));
+    EXPECT_THAT(result.err,
+                AllOf(StartsWith("semctl: " + about + ": "), HasSubstr(why), HasSubstr("; "), HasSubstr(remedy)));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
 }
 
@@ -67,8 +68,8 @@ class Semctl : public ::testing::Test {
 using SemctlCreate = Semctl;
 
 TEST_F(SemctlCreate, MakesASegmentWithTheRoomAndTheModeThatWereAskedFor) {
-    const auto result = semctl({"create", name, "--processes", "7", "--semaphores", "3", "--total-permits", "20", "--waiters", "11",
-                                "--tenants", "2", "--mode", "group"});
+    const auto result = semctl({"create", name, "--processes", "7", "--semaphores", "3", "--total-permits", "20",
+                                "--waiters", "11", "--tenants", "2", "--mode", "group"});
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_THAT(result.out, StartsWith("created segment '" + name + "'"));
     const limits wanted{.processes = 7, .semaphores = 3, .permits = 20, .waiters = 11, .tenants = 2};
@@ -79,8 +80,8 @@ TEST_F(SemctlCreate, MakesASegmentWithTheRoomAndTheModeThatWereAskedFor) {
 }
 
 TEST_F(SemctlCreate, MakesALeasedSemaphoreWithTheOptionsThatWereAskedFor) {
-    const auto result = semctl({"create", name, "gpu", "-n", "3", "--max-permits", "5", "--ttl", "1.5m", "--max-hold", "2h", "--order",
-                                "throughput", "--renewal", "manual", "--max-waiters", "9"});
+    const auto result = semctl({"create", name, "gpu", "-n", "3", "--max-permits", "5", "--ttl", "1.5m", "--max-hold", "2h",
+                                "--order", "throughput", "--renewal", "manual", "--max-waiters", "9"});
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_EQ(result.out, "created " + in("gpu", name) + ", 3 permits\n");
     const auto made = segment::open(name).find("gpu").inspect();
@@ -117,15 +118,16 @@ TEST_F(SemctlCreate, NamesBothValuesWhenWhatExistsIsAnother) {
     ASSERT_EQ(semctl({"create", name, "io", "--ownerless"}).status, 0);
     expect_refused(semctl({"create", name, "gpu", "-n", "3", "--if-missing"}), in("gpu", name), "it has 2, asked for 3",
                    "semctl resize " + name + " gpu N");
-    expect_refused(semctl({"create", name, "--if-missing", "--processes", "9"}), "segment '" + name + "'", "asked for 9 processes",
-                   "leave the limits out");
+    expect_refused(semctl({"create", name, "--if-missing", "--processes", "9"}), "segment '" + name + "'",
+                   "asked for 9 processes", "leave the limits out");
     expect_refused(semctl({"create", name, "io", "--if-missing"}), in("io", name), "semaphore_kind", "--ownerless");
 }
 
 TEST_F(SemctlCreate, RefusesNumbersOutOfRangeAndNamesThatCannotBe) {
     expect_refused(semctl({"create", name, "gpu", "-n", "0"}), in("gpu", name), "invalid_argument", "--help");
     expect_refused(semctl({"create", "a/b"}), "segment 'a/b'", "invalid_name", "47 bytes");
-    expect_refused(semctl({"create", name, std::string(48, 'x')}), in(std::string(48, 'x'), name), "invalid_name", "47 bytes");
+    expect_refused(semctl({"create", name, std::string(48, 'x')}), in(std::string(48, 'x'), name), "invalid_name",
+                   "47 bytes");
     expect_refused(semctl({"create", name, "many", "-n", "9000"}), in("many", name), "too_many_permits", "--total-permits");
 }
 
@@ -143,14 +145,15 @@ TEST_F(SemctlCreate, OptionsThatDoNotGoTogetherAreUsageErrors) {
 }
 
 TEST_F(SemctlCreate, TakesNamesThatLookLikeCommandsOrOptions) {
-    test_name dashed("-t");
-    const std::string segment_name = dashed.name();
+    const std::string segment_name = "-" + name;
+    remember_file(path_of(segment_name).c_str());
     EXPECT_EQ(semctl({"create", "--", segment_name, "doctor"}).status, 0);
     const auto shown = semctl({"show", "--", segment_name, "doctor"});
     EXPECT_EQ(shown.status, 0) << shown.err;
     expect_refused(semctl({"create", "--", segment_name}), "segment '" + segment_name + "'", "exists",
                    "semctl remove -- " + segment_name);
     EXPECT_EQ(semctl({"remove", "--", segment_name}).status, 0);
+    forget_file(path_of(segment_name).c_str());
 }
 
 TEST_F(SemctlCreate, QuietSaysNothingButErrors) {
@@ -170,7 +173,8 @@ TEST_F(SemctlList, ShowsSizeOwnerModeAndAttachedProcesses) {
     auto here = segment::open(name);
     const lease mine = here.find("gpu").acquire();
     json found;
-    for (const auto& each : json::parse(semctl({"list", "--json"}).out)["segments"]) {
+    const json parsed = json::parse(semctl({"list", "--json"}).out);
+    for (const auto& each : parsed["segments"]) {
         if (each["name"] == name) found = each;
     }
     EXPECT_EQ(found["attached"], 1);
@@ -215,7 +219,7 @@ TEST_F(SemctlShow, ShowsAllOfASegmentOrOneSemaphore) {
     ASSERT_EQ(semctl({"create", name, "io"}).status, 0);
     EXPECT_THAT(semctl({"show", name}).out, AllOf(HasSubstr("gpu"), HasSubstr("io")));
     EXPECT_THAT(semctl({"show", name, "io"}).out, AllOf(HasSubstr("io"), Not(HasSubstr("gpu"))));
-    const auto one = json::parse(semctl({"show", name, "gpu", "--json"}).out)["segments"][0];
+    const json one = json::parse(semctl({"show", name, "gpu", "--json"}).out)["segments"][0];
     ASSERT_EQ(one["semaphores"].size(), 1U);
     EXPECT_EQ(one["semaphores"][0]["name"], "gpu");
     EXPECT_EQ(one["semaphores"][0]["capacity"], 2);
@@ -231,7 +235,8 @@ TEST_F(SemctlResize, SaysWhatItWasAndWhatItIs) {
     auto gpu = segment::open(name).find("gpu");
     EXPECT_EQ(gpu.permits(), 4U);
     const lease mine = gpu.acquire({.permits = 3});
-    EXPECT_THAT(semctl({"resize", name, "gpu", "1"}).out, HasSubstr("4 -> 1 permit; 2 held beyond that close when released"));
+    EXPECT_THAT(semctl({"resize", name, "gpu", "1"}).out,
+                HasSubstr("4 -> 1 permit; 2 held beyond that close when released"));
 }
 
 TEST_F(SemctlResize, RefusesWhatCannotBe) {
@@ -274,7 +279,8 @@ TEST_F(SemctlRemove, LeavesWhatIsUsedUnlessForced) {
     auto here = segment::create(name, small_limits);
     auto gpu = here.semaphore("gpu");
     expect_refused(semctl({"remove", name}), "segment '" + name + "'", "segment_in_use", "--force");
-    EXPECT_EQ(semctl({"remove", "--force", name}).out, "removed segment '" + name + "'; 1 process goes on with what it was\n");
+    EXPECT_EQ(semctl({"remove", "--force", name}).out,
+              "removed segment '" + name + "'; 1 process goes on with what it was\n");
     EXPECT_NE(::access(home.path().c_str(), F_OK), 0);
     gpu.acquire().release();
 }
@@ -320,7 +326,7 @@ TEST(SemctlUsage, HelpHasExamplesAndExitCodesAndSoHasEachCommand) {
 }
 
 TEST(SemctlUsage, ACommandThatIsMissingOrUnknownIsAUsageError) {
-    expect_usage(semctl({}), "subcommand");
+    expect_usage(semctl({}), "name a command: create, list");
     expect_usage(semctl({"destroy"}), "destroy");
     expect_usage(semctl({"show", "a", "b", "c"}), "c");
     expect_usage(semctl({"--no-such-option"}), "no-such-option");

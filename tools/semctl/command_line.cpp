@@ -289,6 +289,11 @@ constexpr const char* footer =
     "See also semctl(1), semtop(1), semrun(1).";
 
 void check(const CLI::App& app, const requests& into) {
+    if (app.get_subcommands().empty()) {
+        std::string known;
+        for (const auto* each : app.get_subcommands(nullptr)) known += (known.empty() ? "" : ", ") + each->get_name();
+        throw wrong_usage{"name a command: " + known};
+    }
     if (app.got_subcommand("create")) check_create(*app.get_subcommand("create"));
     if (app.got_subcommand("list")) {
         if (into.list.json && into.list.names_only) throw wrong_usage{"--json or --names, not both"};
@@ -318,7 +323,7 @@ std::variant<request, int> parse(int argc, const char* const* argv) {
     request result;
     requests into;
     CLI::App app{"Creates, changes, examines and removes shmsem segments and their semaphores.", "semctl"};
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);  // one at most, so that a name may be that of another
     app.add_flag("-q,--quiet", result.quiet, "Say nothing but errors");
     app.add_flag("--ascii", result.ascii, "Plain ASCII, whatever the locale");
     app.fallthrough();

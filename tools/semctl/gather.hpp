@@ -10,7 +10,7 @@
 namespace shmsem::semctl {
 
 /// Looks at this host, and at the segments of these names, or all. Changes nothing, but that the check of the invariants takes
-/// locks where it may.
+/// the locks of segments that are in use.
 [[nodiscard]] facts gather(const std::vector<std::string>& segments);
 
 [[nodiscard]] shm_facts gather_shm();

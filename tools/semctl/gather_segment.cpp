@@ -73,13 +73,16 @@ std::string versions_of(const std::string& name) {
 void examine(segment_facts& into) {
     const report::bus_guard guard;
     std::error_code ec;
-    segment home = segment::open(into.name, access::read_write, ec);
-    if (!ec) {
-        into.violations = home.check_invariants().problems;
-    } else {
-        into.unwritable = words_of(ec);
-        home = segment::open(into.name, access::read_only, ec);
-        if (!ec) into.violations = lasting_violations(home);
+    segment writable = segment::open(into.name, access::read_write, ec);  // which changes nothing yet
+    if (ec) into.unwritable = words_of(ec);
+    const bool may_lock = !ec;
+    const segment home = segment::open(into.name, access::read_only, ec);
+    // To take a lock is to join, and who joins cleans up after the dead. Where nobody is attached that would be the doctor's doing;
+    // and there nothing is in flight either, unless its last user died in the middle of it: then whoever takes the lock repairs it.
+    if (may_lock && (into.attached != 0 || !home.check_invariants().ok())) {
+        into.violations = writable.check_invariants().problems;
+    } else if (!may_lock) {
+        into.violations = lasting_violations(home);
     }
     if (guard.tripped()) {
         into.unreadable = report::failure{name_of(errc::segment_truncated), "the file was truncated while it was read"};

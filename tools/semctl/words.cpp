@@ -10,13 +10,7 @@ namespace {
 
 bool plain(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_-.:@%+=,").find(c) != std::string_view::npos;
-}
-
-void replace_all(std::string& text, std::string_view what, const std::string& with) {
-    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
-        text.replace(at, what.size(), with);
-    }
+           std::string_view("_-.:@%+=,/").find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -29,20 +23,27 @@ std::string words_of(const place& where, report::charset terminal) {
 
 std::string operand(std::string_view name) {
     if (!name.empty() && std::all_of(name.begin(), name.end(), plain)) return std::string(name);
-    std::string quoted(name);
-    replace_all(quoted, "'", "'\\''");
-    return "'" + quoted + "'";
+    std::string quoted = "'";
+    for (const char c : name) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
 }
 
 std::string fill_in(std::string_view text, const place& where) {
     // A name that begins with a dash would be taken for an option.
     const bool dashed = where.segment.starts_with('-') || where.semaphore.starts_with('-');
-    std::string result(text);
-    // The last first: what a name holds is not looked at again.
-    const std::size_t semaphore = result.find("{semaphore}");
-    if (semaphore != std::string::npos) result.replace(semaphore, 11, operand(where.semaphore));
-    const std::size_t segment = result.find("{segment}");
-    if (segment != std::string::npos) result.replace(segment, 9, (dashed ? "-- " : "") + operand(where.segment));
+    std::string result;
+    while (!text.empty()) {  // what a name holds is not looked at again
+        if (text.starts_with("{segment}")) {
+            result += (dashed ? "-- " : "") + operand(where.segment);
+            text.remove_prefix(9);
+        } else if (text.starts_with("{semaphore}")) {
+            result += operand(where.semaphore);
+            text.remove_prefix(11);
+        } else {
+            result += text.front();
+            text.remove_prefix(1);
+        }
+    }
     return result;
 }
 
