@@ -123,12 +123,20 @@ TEST_F(SemctlCreate, NamesBothValuesWhenWhatExistsIsAnother) {
     expect_refused(semctl({"create", name, "io", "--if-missing"}), in("io", name), "semaphore_kind", "--ownerless");
 }
 
-TEST_F(SemctlCreate, RefusesNumbersOutOfRangeAndNamesThatCannotBe) {
-    expect_refused(semctl({"create", name, "gpu", "-n", "0"}), in("gpu", name), "invalid_argument", "--help");
+TEST_F(SemctlCreate, RefusesWhatThereIsNoRoomForAndNamesThatCannotBe) {
+    ASSERT_EQ(semctl({"create", name, "--total-permits", "100"}).status, 0);
     expect_refused(semctl({"create", "a/b"}), "segment 'a/b'", "invalid_name", "47 bytes");
     expect_refused(semctl({"create", name, std::string(48, 'x')}), in(std::string(48, 'x'), name), "invalid_name",
                    "47 bytes");
     expect_refused(semctl({"create", name, "many", "-n", "9000"}), in("many", name), "too_many_permits", "--total-permits");
+}
+
+TEST_F(SemctlCreate, LeavesNoSegmentBehindWhenTheSemaphoreCannotBeMade) {
+    expect_refused(semctl({"create", name, "gpu", "-n", "5000"}), in("gpu", name), "too_many_permits", "--total-permits");
+    EXPECT_NE(::access(home.path().c_str(), F_OK), 0);
+    ASSERT_EQ(semctl({"create", name}).status, 0);
+    EXPECT_EQ(semctl({"create", name, "gpu", "-n", "5000"}).status, 1);
+    EXPECT_EQ(::access(home.path().c_str(), F_OK), 0) << "this one was there before";
 }
 
 TEST_F(SemctlCreate, OptionsThatDoNotGoTogetherAreUsageErrors) {
@@ -141,6 +149,11 @@ TEST_F(SemctlCreate, OptionsThatDoNotGoTogetherAreUsageErrors) {
     expect_usage(semctl({"create", name, "gpu", "--ttl", "3 fortnights"}), "no duration");
     expect_usage(semctl({"create", name, "gpu", "--order", "lifo"}), "none of fifo, throughput");
     expect_usage(semctl({"create", name, "gpu", "-n", "many"}), "many");
+    expect_usage(semctl({"create", name, "gpu", "-n", "0"}), "--permits: Value 0 not in range 1 to 1048576");
+    expect_usage(semctl({"create", name, "gpu", "--ttl", "0"}), "not above 0 and up to 100d");
+    expect_usage(semctl({"create", name, "gpu", "--max-hold", "101d"}), "not above 0 and up to 100d");
+    expect_usage(semctl({"create", name, "--processes", "4097"}), "--processes: Value 4097 not in range 1 to 4096");
+    expect_usage(semctl({"create", name, "--waiters", "-1"}), "--waiters");
     EXPECT_NE(::access(home.path().c_str(), F_OK), 0) << "nothing was made";
 }
 
@@ -278,7 +291,8 @@ TEST_F(SemctlRemove, RemovesWhatNobodyUses) {
 TEST_F(SemctlRemove, LeavesWhatIsUsedUnlessForced) {
     auto here = segment::create(name, small_limits);
     auto gpu = here.semaphore("gpu");
-    expect_refused(semctl({"remove", name}), "segment '" + name + "'", "segment_in_use", "--force");
+    expect_refused(semctl({"remove", name}), "segment '" + name + "'",
+                   "1 process is attached: pid " + std::to_string(::getpid()), "--force");
     EXPECT_EQ(semctl({"remove", "--force", name}).out,
               "removed segment '" + name + "'; 1 process goes on with what it was\n");
     EXPECT_NE(::access(home.path().c_str(), F_OK), 0);

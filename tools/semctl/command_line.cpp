@@ -1,6 +1,7 @@
 #include "semctl/command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <climits>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -34,6 +35,9 @@ void add_place(CLI::App& command, place& what) {
     add_name(command, "SEMAPHORE", what.semaphore, "Name of the semaphore in it")->required();
 }
 
+// Said by the description, so not again by the parser.
+CLI::Validator between(std::int64_t least, std::int64_t most) { return CLI::Range(least, most).description(""); }
+
 void add_duration(CLI::App& command, const char* name, duration& into, const char* description) {
     command
         .add_option_function<std::string>(
@@ -41,7 +45,10 @@ void add_duration(CLI::App& command, const char* name, duration& into, const cha
         ->type_name("DURATION")
         ->group(of_semaphore)
         ->check([](const std::string& text) {
-            return parse_duration(text) ? std::string{} : "'" + text + "' is no duration, such as 250ms, 30s, 2h or forever";
+            const auto length = parse_duration(text);
+            if (!length) return "'" + text + "' is no duration, such as 250ms, 30s, 2h or forever";
+            const bool possible = *length > duration::zero() && (*length <= max_ttl || *length == forever);
+            return possible ? std::string{} : "'" + text + "' is not above 0 and up to 100d, or forever";
         });
 }
 
@@ -70,11 +77,13 @@ constexpr const char* for_leased[] = {"--permits", "--max-permits", "--ttl", "--
 constexpr const char* for_ownerless[] = {"--initial", "--max"};
 
 void add_semaphore_options(CLI::App& command, create_request& into) {
-    const auto number = [&](const char* name, std::int64_t& value, const char* description) {
-        command.add_option(name, value, description)->group(of_semaphore)->type_name("N");
+    const auto number = [&](const char* name, std::int64_t& value, std::int64_t least, std::int64_t most,
+                            const char* description) {
+        command.add_option(name, value, description)->group(of_semaphore)->type_name("N")->check(between(least, most));
     };
-    number("-n,--permits", into.leased.permits, "Permits (1)");
-    number("--max-permits", into.leased.max_permits, "How far it can be resized (twice the permits)");
+    number("-n,--permits", into.leased.permits, 1, 1 << 20, "Permits, 1 to 1048576 (1)");
+    number("--max-permits", into.leased.max_permits, 1, 1 << 20,
+           "How far it can be resized, 1 to 1048576 (twice the permits)");
     add_duration(command, "--ttl", into.leased.ttl,
                  "How long a frozen holder keeps a permit, or with --renewal manual any holder (30s)");
     add_duration(command, "--max-hold", into.leased.max_hold, "Longest hold, however often it is renewed (forever)");
@@ -91,8 +100,8 @@ void add_semaphore_options(CLI::App& command, create_request& into) {
         ->group(of_semaphore)
         ->type_name("N");
     command.add_flag("--ownerless", into.ownerless, "A count that anybody may raise, without owners")->group(of_semaphore);
-    number("--initial", into.counting.initial, "With --ownerless: its first count (0)");
-    number("--max", into.counting.max, "With --ownerless: the highest count (2147483647)");
+    number("--initial", into.counting.initial, 0, INT_MAX, "With --ownerless: its first count, 0 to --max (0)");
+    number("--max", into.counting.max, 1, INT_MAX, "With --ownerless: the highest count, 1 to 2147483647 (2147483647)");
 }
 
 // What the kind does not have is refused, rather than ignored.
@@ -112,14 +121,15 @@ void check_create(const CLI::App& command) {
 }
 
 void add_limits(CLI::App& command, create_request& into) {
-    const auto limit = [&](const char* name, std::uint32_t& value, const char* description) {
-        command.add_option(name, value, description)->group(of_segment)->type_name("N");
+    const auto limit = [&](const char* name, std::uint32_t& value, std::int64_t most, const char* description) {
+        command.add_option(name, value, description)->group(of_segment)->type_name("N")->check(between(1, most));
     };
-    limit("--processes", into.limits.processes, "Room for so many attached processes (512)");
-    limit("--semaphores", into.limits.semaphores, "Room for so many semaphores (64)");
-    limit("--total-permits", into.limits.permits, "Room for so many permits, of all semaphores together (4096)");
-    limit("--waiters", into.limits.waiters, "Room for so many waiters at once (1024)");
-    limit("--tenants", into.limits.tenants, "Room for so many tenants (64)");
+    limit("--processes", into.limits.processes, 4096, "Room for so many attached processes, 1 to 4096 (512)");
+    limit("--semaphores", into.limits.semaphores, 65536, "Room for so many semaphores, 1 to 65536 (64)");
+    limit("--total-permits", into.limits.permits, 1 << 20,
+          "Room for so many permits, of all semaphores together, 1 to 1048576 (4096)");
+    limit("--waiters", into.limits.waiters, 1 << 20, "Room for so many waiters at once, 1 to 1048576 (1024)");
+    limit("--tenants", into.limits.tenants, 4096, "Room for so many tenants, 1 to 4096 (64)");
     add_choice<sharing>(command, "--mode", "MODE",
                         {{"owner", sharing::owner}, {"group", sharing::group}, {"everyone", sharing::everyone}}, into.mode,
                         of_segment, "Who may use it: owner (0600; this it is), group (0660), everyone (0666)");

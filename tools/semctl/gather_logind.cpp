@@ -49,6 +49,14 @@ std::vector<std::pair<std::string, std::string>> logind_files() {
     return files;
 }
 
+bool is_running(const std::string& command) {
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator("/proc", ec)) {
+        if (contents_of(entry.path() / "comm") == command + "\n") return true;
+    }
+    return false;
+}
+
 std::uint32_t last_system_uid() {
     std::ifstream file("/etc/login.defs");
     for (std::string line; std::getline(file, line);) {
@@ -86,7 +94,9 @@ logind_facts remove_ipc_of(const std::vector<std::pair<std::string, std::string>
 logind_facts gather_logind() {
     logind_facts result = remove_ipc_of(logind_files());
     std::error_code ec;
-    result.runs = fs::exists("/run/systemd/users", ec);  // made when it starts
+    // Its directories may be there without it. Where processes of others are hidden, what systemd started is believed to run.
+    result.runs =
+        is_running("systemd-logind") || (fs::exists("/run/systemd/system", ec) && fs::exists("/run/systemd/users", ec));
     return result;
 }
 

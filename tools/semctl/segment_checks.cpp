@@ -148,7 +148,7 @@ findings look_for_dead_processes(const facts& seen) {
         if (dead == 0) continue;
         found.push_back({severity::warning, whole(segment),
                          report::count_of(dead, "process that has died is", "processes that have died are") +
-                             " still in its table, since nobody has come by since",
+                             " still in its table: nobody has come by since",
                          fill_in("semctl reap {segment}", whole(segment))});
     }
     return found;
