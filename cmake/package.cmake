@@ -4,7 +4,9 @@
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME shmsem)
 set(CPACK_PACKAGE_VENDOR shmsem)
-set(CPACK_PACKAGE_CONTACT "shmsem <shmsem@localhost.localdomain>")
+set(SHMSEM_PACKAGE_CONTACT "shmsem maintainers <maintainers@shmsem.invalid>" CACHE STRING
+  "Maintainer of the Debian package: a name and an address in angle brackets")
+set(CPACK_PACKAGE_CONTACT ${SHMSEM_PACKAGE_CONTACT})
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "leased, first-come-first-served semaphores for the processes of a host")
 set(CPACK_PACKAGE_DESCRIPTION

@@ -21,7 +21,7 @@ file(WRITE ${doc}/copyright
 Upstream-Name: ${CPACK_PACKAGE_NAME}
 
 Files: *
-Copyright: the contributors to ${CPACK_PACKAGE_NAME}
+Copyright: 2026 the contributors to ${CPACK_PACKAGE_NAME}
 License: BSL-1.0
 
 License: BSL-1.0

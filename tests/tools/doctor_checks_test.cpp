@@ -183,6 +183,12 @@ const sick files[] = {
      },
      "orphaned", warning, "nobody is attached to it, and it was used: made by root 2h00m ago, 1.0 MiB",
      "semctl remove jobs"},
+    {"SemrunsBetweenTwoRuns",
+     [](facts& f) {
+         jobs(f).name = "semrun.0";
+         jobs(f).attached = 0;
+     },
+     "orphaned", note, "nobody is attached to it, and it was used", "semctl remove semrun.0"},
     {"NotYetUsed",
      [](facts& f) {
          jobs(f).attached = 0;

@@ -57,7 +57,7 @@ struct command {
 
 // Long options are those at the beginning of an indented line, where a help lists them; the examples begin with the program.
 std::set<std::string> options_in(const std::string& help) {
-    static const std::regex item("^  (-[A-Za-z],)?(--[a-z][a-z-]*).*");
+    static const std::regex item("^ {2,8}(-[A-Za-z0-9], ?)?(--[a-z][a-z-]*).*");
     std::set<std::string> found;
     for (const auto& line : lines_of(help)) {
         std::smatch match;

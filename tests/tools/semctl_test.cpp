@@ -150,6 +150,8 @@ TEST_F(SemctlCreate, OptionsThatDoNotGoTogetherAreUsageErrors) {
     expect_usage(semctl({"create", name, "gpu", "--order", "lifo"}), "none of fifo, throughput");
     expect_usage(semctl({"create", name, "gpu", "-n", "many"}), "many");
     expect_usage(semctl({"create", name, "gpu", "-n", "0"}), "--permits: Value 0 not in range 1 to 1048576");
+    expect_usage(semctl({"create", name, "gpu", "-n", "3", "--max-permits", "2"}), "--max-permits is below --permits");
+    expect_usage(semctl({"create", name, "io", "--ownerless", "--initial", "3", "--max", "2"}), "--initial is above --max");
     expect_usage(semctl({"create", name, "gpu", "--ttl", "0"}), "not above 0 and up to 100d");
     expect_usage(semctl({"create", name, "gpu", "--max-hold", "101d"}), "not above 0 and up to 100d");
     expect_usage(semctl({"create", name, "--processes", "4097"}), "--processes: Value 4097 not in range 1 to 4096");

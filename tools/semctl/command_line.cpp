@@ -105,7 +105,7 @@ void add_semaphore_options(CLI::App& command, create_request& into) {
 }
 
 // What the kind does not have is refused, rather than ignored.
-void check_create(const CLI::App& command) {
+void check_create(const CLI::App& command, const create_request& asked) {
     const auto given = [&](const char* name) { return command.get_option(name)->count() != 0; };
     const bool semaphore = given("SEMAPHORE");
     for (const char* option : for_leased) {
@@ -118,6 +118,10 @@ void check_create(const CLI::App& command) {
     for (const char* option : {"--ownerless", "--max-waiters"}) {
         if (given(option) && !semaphore) throw wrong_usage{std::string(option) + " is of a semaphore: name one"};
     }
+    if (given("--max-permits") && asked.leased.max_permits < asked.leased.permits) {
+        throw wrong_usage{"--max-permits is below --permits"};
+    }
+    if (asked.counting.initial > asked.counting.max) throw wrong_usage{"--initial is above --max"};
 }
 
 void add_limits(CLI::App& command, create_request& into) {
@@ -304,7 +308,7 @@ void check(const CLI::App& app, const requests& into) {
         for (const auto* each : app.get_subcommands(nullptr)) known += (known.empty() ? "" : ", ") + each->get_name();
         throw wrong_usage{"name a command: " + known};
     }
-    if (app.got_subcommand("create")) check_create(*app.get_subcommand("create"));
+    if (app.got_subcommand("create")) check_create(*app.get_subcommand("create"), into.create);
     if (app.got_subcommand("list")) {
         if (into.list.json && into.list.names_only) throw wrong_usage{"--json or --names, not both"};
         if (!into.list.within.segment.empty() && !into.list.names_only) {

@@ -22,7 +22,8 @@ std::uint32_t attached_to(const std::string& name) {
 std::string users_of(const std::string& name) {
     constexpr std::size_t enough = 5;
     std::error_code ec;
-    const auto processes = segment::open(name, access::read_only, ec).inspect().processes;
+    auto processes = segment::open(name, access::read_only, ec).inspect().processes;
+    std::erase_if(processes, [](const auto& each) { return each.life == "dead"; });
     if (ec || processes.empty()) return "a process has it open";
     std::string words = report::count_of(processes.size(), "process is", "processes are") + " attached: ";
     for (std::size_t i = 0; i < processes.size() && i < enough; ++i) {

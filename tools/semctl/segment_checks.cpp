@@ -77,6 +77,9 @@ bool was_used(const segment_snapshot& segment) {
     return false;
 }
 
+// Where semrun keeps what a user's scripts share, between one run and the next as well.
+bool is_semruns(const segment_facts& segment) { return segment.name == "semrun." + std::to_string(segment.owner.uid); }
+
 // A segment may wait for its first user; one that was left by its last user is what gets forgotten.
 findings look_for_orphans(const facts& seen) {
     constexpr duration patience = std::chrono::hours{1};
@@ -85,7 +88,7 @@ findings look_for_orphans(const facts& seen) {
         if (!segment.contents || segment.attached != 0) continue;
         const bool used = was_used(*segment.contents);
         const bool fresh = !used && segment.contents->age < patience;
-        found.push_back({fresh ? severity::note : severity::warning, whole(segment),
+        found.push_back({fresh || is_semruns(segment) ? severity::note : severity::warning, whole(segment),
                          std::string("nobody is attached to it") + (used ? ", and it was used" : ", and it was never used") +
                              ": " + made(segment),
                          fill_in("if nobody will come back to it: semctl remove {segment}", whole(segment))});
