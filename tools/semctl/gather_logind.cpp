@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <sstream>
 
@@ -28,8 +27,10 @@ bool is_one_of(std::string word, std::initializer_list<const char*> words) {
 }
 
 std::string contents_of(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
+    // A file of /proc can be opened and then not be read, when the process has ended: what there was of it is what it says.
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
 }
 
 // The main file, then the drop-ins by name, of which one in an earlier directory hides those of its name in later ones.
@@ -41,8 +42,8 @@ std::vector<std::pair<std::string, std::string>> logind_files() {
     for (const std::string root : roots) {
         const std::string main = root + "/logind.conf";
         if (files.empty() && fs::exists(main, ec)) files.emplace_back(main, contents_of(main));
-        for (const auto& entry : fs::directory_iterator(root + "/logind.conf.d", ec)) {
-            if (entry.path().extension() == ".conf") drop_ins.emplace(entry.path().filename(), entry.path());
+        for (fs::directory_iterator entry(root + "/logind.conf.d", ec), end; !ec && entry != end; entry.increment(ec)) {
+            if (entry->path().extension() == ".conf") drop_ins.emplace(entry->path().filename(), entry->path());
         }
     }
     for (const auto& [name, path] : drop_ins) files.emplace_back(path, contents_of(path));
@@ -51,8 +52,8 @@ std::vector<std::pair<std::string, std::string>> logind_files() {
 
 bool is_running(const std::string& command) {
     std::error_code ec;
-    for (const auto& entry : fs::directory_iterator("/proc", ec)) {
-        if (contents_of(entry.path() / "comm") == command + "\n") return true;
+    for (fs::directory_iterator entry("/proc", ec), end; !ec && entry != end; entry.increment(ec)) {
+        if (contents_of(entry->path() / "comm") == command + "\n") return true;
     }
     return false;
 }
