@@ -25,10 +25,10 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-# What a package that links the library depends on, and a trigger, so that programs find it. CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS
-# would bring scripts in place of the trigger, for whose sake dpkg remembers a package that was removed.
+# What a package that links the library depends on, and a trigger, so that programs find it. CPACK_DEBIAN_PACKAGE_SHLIBDEPS and
+# _GENERATE_SHLIBS would bring scripts in place of the trigger, for whose sake dpkg remembers a package that was removed: so
+# debian/tree.cmake calls dpkg-shlibdeps.
 file(WRITE ${PROJECT_BINARY_DIR}/debian/shlibs "libshmsem ${PROJECT_VERSION_MAJOR} shmsem (>= ${PROJECT_VERSION})\n")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/debian/triggers ${PROJECT_BINARY_DIR}/debian/shlibs)
 # For the static library, and for <shmsem/boost.hpp>.

@@ -1,5 +1,5 @@
 # Run by CPack between the installation into a directory of its own and the making of the package: what Debian wants otherwise
-# than a prefix does.
+# than a prefix does, and what the package depends on.
 
 set(usr ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr)
 set(doc ${usr}/share/doc/${CPACK_PACKAGE_NAME})
@@ -45,3 +45,11 @@ execute_process(COMMAND gzip -9nf ${pages} ${doc}/changelog.Debian COMMAND_ERROR
 
 # Directories come with the umask of whoever builds, files as they were installed.
 execute_process(COMMAND chmod -R u=rwX,go=rX ${CPACK_TEMPORARY_INSTALL_DIRECTORY} COMMAND_ERROR_IS_FATAL ANY)
+
+# The packages whose libraries the programs need; CPack reads the variable afterwards.
+set(scratch ${CPACK_TOPLEVEL_DIRECTORY}/shlibdeps)
+file(WRITE ${scratch}/debian/control "Source: ${CPACK_PACKAGE_NAME}\n\nPackage: ${CPACK_PACKAGE_NAME}\nArchitecture: any\n")
+file(GLOB_RECURSE binaries ${usr}/bin/* ${usr}/lib*/*.so.*.*)
+execute_process(COMMAND dpkg-shlibdeps -O ${binaries} WORKING_DIRECTORY ${scratch} OUTPUT_VARIABLE depends
+  OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX REPLACE "^shlibs:Depends=" "" CPACK_DEBIAN_PACKAGE_DEPENDS "${depends}")
