@@ -37,9 +37,7 @@ void find_tools_first() {
 }
 
 tool_result installed(const std::string& program, const std::vector<std::string>& arguments) {
-    std::vector<std::string> all{program};
-    all.insert(all.end(), arguments.begin(), arguments.end());
-    return run_tool("/usr/bin/env", all, find_tools_first);
+    return run_program(program, arguments, find_tools_first);
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

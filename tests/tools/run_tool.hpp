@@ -12,8 +12,15 @@ struct tool_result {
     std::string err;
 };
 
-/// Runs build/bin/<program>, or the program of an absolute path, to its end. `prepare` runs in the child just before exec.
+/// Runs build/bin/<program> to its end. `prepare` runs in the child just before exec.
 [[nodiscard]] tool_result run_tool(const std::string& program, const std::vector<std::string>& arguments,
                                    const std::function<void()>& prepare = {});
+
+/// The same of any program, by its path or found in PATH.
+[[nodiscard]] tool_result run_program(const std::string& program, const std::vector<std::string>& arguments,
+                                      const std::function<void()>& prepare = {});
+
+/// build/bin/<program>
+[[nodiscard]] std::string path_of_tool(const std::string& program);
 
 }  // namespace shmsem::test
