@@ -10,7 +10,8 @@
 
 #include "semrun_scene.hpp"
 
-// Signals are forwarded, and what becomes of the command and the permit when either of the two processes is killed or stopped.
+// Signals are forwarded, and what becomes of the command and the permit when either of the two processes is killed or
+// stopped.
 
 namespace shmsem::test {
 namespace {

@@ -14,8 +14,8 @@ namespace {
 
 using namespace shmsem::semrun;
 
-// Whoever started us with these closed would else find them to be the segment, and messages to be written into it. The command
-// finds them closed all the same.
+// Whoever started us with these closed would else find them to be the segment, and messages to be written into it. The
+// command finds them closed all the same.
 void occupy_standard_descriptors() {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
         if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", O_RDWR | O_CLOEXEC);

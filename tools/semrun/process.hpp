@@ -23,8 +23,8 @@ struct launch {
     bool own_group = false;  ///< a process group of its own, so that all of it can be signalled, and nobody else
 };
 
-/// A command that has been started. The kernel kills it when the thread that started it ends, which should be the main thread:
-/// then that means when this process ends, in whatever way.
+/// A command that has been started. The kernel kills it when the thread that started it ends, which should be the main
+/// thread: then that means when this process ends, in whatever way.
 class process {
    public:
     process() noexcept = default;

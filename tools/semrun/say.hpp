@@ -11,8 +11,8 @@ namespace shmsem::semrun {
 /// What the terminal can show, by the environment: setlocale would cost more than all the rest of the start.
 [[nodiscard]] report::charset terminal_charset() noexcept;
 
-/// One line on the standard error, "semrun: " before it, in one piece. Where that cannot be written it is lost: the command's
-/// work matters more.
+/// One line on the standard error, "semrun: " before it, in one piece. Where that cannot be written it is lost: the
+/// command's work matters more.
 void say(std::string_view what);
 
 /// `segment "S", semaphore "N": what is wrong: what to do about it`, in the words of this tool's options.

@@ -30,8 +30,8 @@ class signal_watch {
     sigset_t before_{};
 };
 
-/// Stops this process as SIGTSTP does by default, if the kernel finds that somebody is there to let it go on. Returns when it
-/// does.
+/// Stops this process as SIGTSTP does by default, if the kernel finds that somebody is there to let it go on. Returns when
+/// it does.
 void stop_self() noexcept;
 
 }  // namespace shmsem::semrun

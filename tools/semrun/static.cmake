@@ -1,5 +1,6 @@
-# semrun stands before every command, so what counts is how soon it runs: half of a start with shared libraries is their loading.
-# Where the toolchain can do it, and no sanitizer needs shared libraries, it is linked statically; otherwise as any other tool.
+# semrun stands before every command, so what counts is how soon it runs: half of a start with shared libraries is their
+# loading. Where the toolchain can do it, and no sanitizer needs shared libraries, it is linked statically; otherwise as any
+# other tool.
 
 if(TARGET semrun AND NOT SHMSEM_SANITIZE)
   # The one beside the shared library that was found: another version of Boost may be installed, too.
