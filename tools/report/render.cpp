@@ -6,6 +6,7 @@
 
 #include "report/columns.hpp"
 #include "report/format.hpp"
+#include "report/story.hpp"
 #include "report/table.hpp"
 
 namespace shmsem::report {
@@ -87,7 +88,7 @@ std::string render_failure(const segment_sample& sampled, const failure& why, co
 }  // namespace
 
 bool is_idle(const semaphore_snapshot& semaphore) noexcept {
-    return semaphore.stats.acquired == 0 && semaphore.stats.waiting == 0 && semaphore.holders.empty() &&
+    return !semaphore.paused && semaphore.stats.acquired == 0 && semaphore.stats.waiting == 0 && semaphore.holders.empty() &&
            semaphore.waiters.empty();
 }
 
@@ -102,6 +103,10 @@ std::string render(const snapshot& what, const view& how, std::size_t width) {
         } else {
             text += render_failure(sampled, std::get<failure>(sampled.contents), how, width);
         }
+    }
+    for (const auto& one : what.deadlocks) {
+        text += '\n';
+        for (const auto& line : story_of(one, how.terminal)) text += paragraph(line, width);
     }
     return text;
 }
