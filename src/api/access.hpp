@@ -47,6 +47,9 @@ struct handle_access {
 
 namespace shmsem::api {
 
+/// Of both kinds of semaphore.
+void set_paused(const core::semaphore_info* info, bool pause, std::error_code& ec) noexcept;
+
 /// Throws what went wrong, and where. @param subject  e.g. "segment 'jobs'"
 [[noreturn]] void fail(std::error_code ec, const std::string& subject, const std::string& detail = {});
 

@@ -132,6 +132,16 @@ std::int64_t ownerless_semaphore::value() const noexcept {
     return info_ ? layout::count_word::unpack(info_->block->count.load()).count : 0;
 }
 
+void ownerless_semaphore::pause(std::error_code& ec) noexcept { api::set_paused(info_.get(), true, ec); }
+void ownerless_semaphore::pause() {
+    api::throwing(subject_of(*this), [&](std::error_code& ec) { pause(ec); });
+}
+void ownerless_semaphore::resume(std::error_code& ec) noexcept { api::set_paused(info_.get(), false, ec); }
+void ownerless_semaphore::resume() {
+    api::throwing(subject_of(*this), [&](std::error_code& ec) { resume(ec); });
+}
+bool ownerless_semaphore::paused() const noexcept { return info_ && core::paused(*info_->block); }
+
 std::string ownerless_semaphore::name() const { return info_ ? info_->block->name.load() : std::string{}; }
 semaphore_stats ownerless_semaphore::stats() const {
     return info_ ? core::stats_of(*info_->home, info_->index) : semaphore_stats{};

@@ -167,6 +167,15 @@ wait_result take(const semaphore_info* handle, const acquire_options& options, p
 
 }  // namespace
 
+void api::set_paused(const semaphore_info* info, bool pause, std::error_code& ec) noexcept {
+    ec.clear();
+    if (info == nullptr) {
+        ec = errc::invalid_argument;
+        return;
+    }
+    if (const std::uint64_t identity = info->home->join(ec)) core::set_paused(*info->home, info->index, identity, pause);
+}
+
 lease semaphore::acquire() {
     core::permit got;
     const semaphore_info* info = info_.get();
@@ -293,6 +302,30 @@ std::uint32_t semaphore::reap(std::error_code& ec) noexcept {
 std::uint32_t semaphore::reap() {
     return api::throwing(subject_of(*this), [&](std::error_code& ec) { return reap(ec); });
 }
+
+bool semaphore::end(std::uint32_t seat, std::uint64_t token, std::error_code& ec) noexcept {
+    ec.clear();
+    if (info_ == nullptr || seat >= info_->range.capacity) {
+        ec = errc::invalid_argument;
+        return false;
+    }
+    const std::uint64_t identity = info_->home->join(ec);
+    return identity != 0 && core::end_lease(*info_, identity, seat, token);
+}
+
+bool semaphore::end(std::uint32_t seat, std::uint64_t token) {
+    return api::throwing(subject_of(*this), [&](std::error_code& ec) { return end(seat, token, ec); });
+}
+
+void semaphore::pause(std::error_code& ec) noexcept { api::set_paused(info_.get(), true, ec); }
+void semaphore::pause() {
+    api::throwing(subject_of(*this), [&](std::error_code& ec) { pause(ec); });
+}
+void semaphore::resume(std::error_code& ec) noexcept { api::set_paused(info_.get(), false, ec); }
+void semaphore::resume() {
+    api::throwing(subject_of(*this), [&](std::error_code& ec) { resume(ec); });
+}
+bool semaphore::paused() const noexcept { return info_ && core::paused(*info_->block); }
 
 semaphore_stats semaphore::stats() const { return info_ ? core::stats_of(*info_->home, info_->index) : semaphore_stats{}; }
 semaphore_snapshot semaphore::inspect() const {

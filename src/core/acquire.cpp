@@ -1,7 +1,9 @@
 #include "core/acquire.hpp"
 
+#include "core/events.hpp"
 #include "core/fast_path.hpp"
 #include "core/waiting.hpp"
+#include "os/probe.hpp"
 
 namespace shmsem::core {
 
@@ -110,9 +112,23 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         queue.enqueue(mine.index(), mine.word());
         queue.dispatch();
     });
+    const auto note = [&](event_kind what, std::uint32_t seat, std::uint64_t token) {
+        const os::instant now = os::now();
+        record(home, {.kind = what,
+                      .semaphore = index,
+                      .seat = seat,
+                      .process = robust::index_in(identity),
+                      .token = token,
+                      .when = now,
+                      .lasted = os::elapsed(enqueued, now)});
+        return now;
+    };
     const bool polled = request.until <= enqueued;  // no wait, so no time-out to count
     const auto gone = [&](wait_result how) {
-        if (!polled) (how == wait_result::cancelled ? block.cancelled : block.timed_out).fetch_add(1, relaxed);
+        if (polled) return how;
+        const bool cancelled = how == wait_result::cancelled;
+        (cancelled ? block.cancelled : block.timed_out).fetch_add(1, relaxed);
+        note(cancelled ? event_kind::cancelled : event_kind::timed_out, 0, 0);
         return how;
     };
     if (!locked && home.torn()) {
@@ -154,7 +170,10 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         look_at_gate(info, identity);
         return wait_result::timed_out;
     }
-    const os::instant now = os::now();
+    const bool leased = info.kind == kind::leased;
+    const os::instant now =
+        note(event_kind::granted, leased ? lease.seat : 0, leased ? lease.token : node.ticket.load(relaxed));
+    SHMSEM_PROBE(acquire, &block, leased ? lease.seat : 0, leased ? lease.token : 0);
     block.last_taken_ns.store(static_cast<std::uint64_t>(now.time_since_epoch().count()), relaxed);
     add_to_histogram(block.wait, now - enqueued, 1);
     os::kill_point("wait.taken");

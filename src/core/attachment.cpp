@@ -184,7 +184,7 @@ bool attachment::ready(std::uint32_t index) noexcept {
     const bool by_the_clock = info.renewal == renewal::manual || info.max_hold_ticks != 0 ||
                               (info.ttl_ticks != 0 && info.ttl_ticks < shortest_usual_ttl);
     info.usual_seats = by_the_clock ? 0 : info.range.capacity;
-    info.closed_gate = info.order == order::fifo ? layout::gate::count_mask : layout::gate::strict;
+    info.closed_gate = layout::gate::paused | (info.order == order::fifo ? layout::gate::count_mask : layout::gate::strict);
     info.generation.store(generation, std::memory_order_release);
     return true;
 }

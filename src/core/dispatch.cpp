@@ -1,5 +1,6 @@
 #include "core/wait_queue.hpp"
 
+#include "os/probe.hpp"
 #include "os/testing.hpp"
 
 // Granting. Only under the semaphore's lock, only here.
@@ -59,7 +60,7 @@ void wait_queue::serve_all() noexcept {
         const node_word word = node_word::unpack(view_.node(n).word.load());
         const os::instant now = os::now();
         if (!take_out_front(n, word, now)) {
-            if (looks_for_itself(n)) return;
+            if (paused(block_) || looks_for_itself(n)) return;
             const bool served = info_.kind == kind::leased ? serve_leased(n, word, now) : serve_ownerless(n, word, now);
             if (!served) return;
         }
@@ -202,6 +203,7 @@ bool wait_queue::mark_granted(std::uint32_t n, node_word waiting, os::instant wh
     std::uint64_t bits = waiting.pack();
     // release: the waiter's acquire load of "granted" sees first_slot and granted_ns.
     if (!node.word.compare_exchange_strong(bits, waiting.as(node_state::granted).pack())) return false;
+    SHMSEM_PROBE(grant, &block_, ticket);
     os::kill_point("grant.marked");
     if (ticket <= block_.last_granted.load(relaxed)) block_.inversions.fetch_add(1, relaxed);
     block_.last_granted.store(ticket, relaxed);

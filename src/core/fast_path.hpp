@@ -3,6 +3,7 @@
 #include "core/hints.hpp"
 #include "core/lease_record.hpp"
 #include "core/wait_queue.hpp"
+#include "os/probe.hpp"
 #include "os/still_running.hpp"
 #include "os/testing.hpp"
 
@@ -138,6 +139,7 @@ void undo_take(const semaphore_info& info, std::uint32_t seat, std::uint64_t wor
     mine.open = next;
     slot.tag.store(mine.tag_base | seq, std::memory_order_release);  // as end_description()
     got.token = mine.token_base | seq;
+    SHMSEM_PROBE(acquire, info.block, mine.terms.seat, got.token);
     return true;
 }
 
@@ -188,6 +190,7 @@ inline void remember(thread_habits& mine, const semaphore_info& info, layout::sl
     if (!take_slot(info, slot, bits, mine.holder | first_deadline(mine.tick, info.ttl_ticks).value, got)) return false;
     describe(slot, {.ttl_ticks = info.ttl_ticks, .tenant = 0, .label = {}}, mine.now, mine.tid);
     end_description(slot, seq, info.ttl_ticks);
+    SHMSEM_PROBE(acquire, info.block, got.seat, got.token);
     // Of one that takes another each time there is nothing worth remembering.
     if (mine.slot == &slot) {
         remember(mine, info, slot, got);
@@ -246,6 +249,7 @@ enum class usual_release : std::uint8_t { declined, opened, done };
     const std::uint32_t seat = lease.seat;
     if (!open_slot(info.slots[seat], lease.word, layout::ended_bits(lease.word))) [[unlikely]]
         return usual_release::declined;
+    SHMSEM_PROBE(release, info.block, seat, lease.token);
     if (the_habits.seat != seat) [[unlikely]]
         look_first_at(seat);
     const std::uint64_t hint = info.hint_words[seat / 64].load(std::memory_order_seq_cst);

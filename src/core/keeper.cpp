@@ -175,14 +175,14 @@ os::instant keeper::beat(os::instant now) noexcept {
 os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, bool waits) noexcept {
     const semaphore_info& info = home_.info(index);
     const layout::process_index me = robust::index_in(identity_);
-    const std::uint64_t gate = info.block->gate.load(std::memory_order_seq_cst);
+    const bool queue = (info.block->gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0;
     os::instant next = os::never;
     bool expired = false;
     for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
         layout::slot& slot = info.slots[i];
         const slot_word w = slot_word::unpack(slot.word.load(std::memory_order_acquire));
         if (!w.owned()) continue;
-        if (waits && gate != 0) in_our_way_.set(w.process);
+        if (waits && queue) in_our_way_.set(w.process);
         if (w.deadline.none()) continue;
         if (w.process == me && info.renewal == renewal::automatic && renew_slot(info, slot, w, false) != renewed::not_due) {
             continue;
@@ -193,11 +193,11 @@ os::instant keeper::look_after_semaphore(std::uint32_t index, os::instant now, b
             next = std::min(next, info.clock.instant_of(w.deadline, now));
         }
     }
-    if (!expired && (!waits || gate == 0)) return os::never;
+    if (!expired && (!waits || !queue)) return os::never;
     // The dead too, and hints that somebody was stopped before setting: this is the backstop for whatever was missed.
     os::kill_point("keeper.before_sweep");
     (void)sweep(home_, index, identity_, os::now());
-    if (gate == 0) return os::never;
+    if (!queue) return os::never;
     request_dispatch(home_, index, identity_);
     // Leases that begin after this look live at least as long as the shortest ttl that anybody uses here.
     const std::uint32_t shortest = info.block->shortest_ttl.load(relaxed);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/fast_path.hpp"
+#include "os/probe.hpp"
 
 namespace shmsem::core {
 
@@ -128,6 +129,7 @@ fast_result try_fast(const semaphore_info& info, std::uint64_t identity, const d
     const std::uint32_t timed = hold_weight(seq, known || (cannot_tell && seq >= measured_first));
     if (timed != 0) slot.acquired_ns.store(static_cast<std::uint64_t>(os::now().time_since_epoch().count()), relaxed);
     end_description(slot, seq, d.ttl_ticks);
+    SHMSEM_PROBE(acquire, info.block, seat, got.token);
     const bool usual = d.ttl_ticks == info.ttl_ticks && d.tenant == 0 && d.label.empty() && seat < info.usual_seats;
     if (usual) remember(mine, info, slot, got);
     lease = lease_record({.of = &info,
@@ -170,7 +172,10 @@ bool give_back(const semaphore_info& info, const permit& p) noexcept {
             if (!kept) bits = slot.word.load(relaxed);
         }
     }
-    if (kept) hints(info.home->view(), info.range).set(info.range.first + p.seat);
+    if (kept) {
+        hints(info.home->view(), info.range).set(info.range.first + p.seat);
+        SHMSEM_PROBE(release, info.block, p.seat, p.token);
+    }
     return kept;
 }
 
@@ -201,6 +206,7 @@ renewed renew_slot(const semaphore_info& info, layout::slot& slot, slot_word see
     if (until == seen.deadline || seen.deadline.reached_by(until) == false) return force ? renewed::yes : renewed::not_due;
     std::uint64_t bits = seen.pack();
     if (!slot.word.compare_exchange_strong(bits, seen.until(until).pack())) return renewed::no;
+    SHMSEM_PROBE(renew, info.block, &slot - info.slots, until.value);
     os::kill_point("renew.done");
     return renewed::yes;
 }

@@ -1,9 +1,11 @@
 #include "core/reaper.hpp"
 
 #include "core/directory.hpp"
+#include "core/events.hpp"
 #include "core/fast_path.hpp"
 #include "core/hints.hpp"
 #include "core/wait_queue.hpp"
+#include "os/probe.hpp"
 #include "os/testing.hpp"
 
 namespace shmsem::core {
@@ -39,6 +41,19 @@ class judge {
     bool known_ = false;
 };
 
+// A permit that was taken back from its holder. The description is still the lease's, or a later one's: who looks at events can bear that.
+void note(attachment& home, std::uint32_t index, std::uint32_t seat, slot_word lost, event_kind how,
+          os::instant now) noexcept {
+    const layout::slot& slot = home.info(index).slots[seat];
+    record(home, {.kind = how,
+                  .semaphore = index,
+                  .seat = seat,
+                  .process = lost.process,
+                  .token = token_of(slot.seq_high.load(relaxed), lost.seq),
+                  .when = now,
+                  .lasted = os::elapsed(os::instant_of_ns(slot.acquired_ns.load(relaxed)), now)});
+}
+
 // Opens the slots of a dead process in one semaphore.
 std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::process_index p, entry_word entry) noexcept {
     const semaphore_info& info = home.info(index);
@@ -57,6 +72,8 @@ std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::proce
                 ++opened;
                 os::kill_point("reap.slot_opened");
                 hints(home.view(), info.range).set(s);
+                SHMSEM_PROBE(reap, info.block, i, p);
+                note(home, index, i, w, event_kind::reaped, os::now());
                 break;
             }
         }
@@ -104,6 +121,8 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity, os::i
             hints(home.view(), info.range).set(s);
             block.expired.fetch_add(1, relaxed);
             home.member().poke(w.process);  // so that its callbacks hear of it
+            SHMSEM_PROBE(expire, info.block, i, w.process);
+            note(home, index, i, w, event_kind::expired, start);
             ++taken;
         } else if (lives.of(w.process) == robust::life::dead) {
             if (home.view().has_process(w.process) && home.member().entry(w.process).state != entry_state::free) {
@@ -122,6 +141,24 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity, os::i
     return result;
 }
 
+bool end_lease(const semaphore_info& info, std::uint64_t identity, std::uint32_t seat, std::uint64_t token) noexcept {
+    attachment& home = *info.home;
+    layout::slot& slot = info.slots[seat];
+    std::uint64_t bits = slot.word.load(std::memory_order_acquire);
+    slot_word lost;
+    do {
+        lost = slot_word::unpack(bits);
+        if (!lost.owned() || token_of(slot.seq_high.load(std::memory_order_acquire), lost.seq) != token) return false;
+    } while (!slot.word.compare_exchange_weak(bits, lost.ended().pack()));  // renewed in this very moment
+    os::kill_point("end.opened");
+    hints(home.view(), info.range).set(info.range.first + seat);
+    info.block->ended.fetch_add(1, relaxed);
+    home.member().poke(lost.process);
+    note(home, info.index, seat, lost, event_kind::ended, os::now());
+    look_at_gate(info, identity);
+    return true;
+}
+
 bool take_from_dead(attachment& home, std::uint32_t index, layout::process_index p) noexcept {
     const entry_word dying = home.member().mark_only(p);
     if (dying.state != entry_state::dying) return false;
@@ -134,7 +171,11 @@ std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint6
     const entry_word dying = home.member().mark_if_dead(p);
     if (dying.state != entry_state::dying) return 0;
     const taken_back result = take_back_all(home, p, dying, identity, until);
-    if (result.complete) home.member().free_entry(p, dying);
+    const std::uint32_t pid = home.view().process(p).pid.load(relaxed);
+    if (result.complete && home.member().free_entry(p, dying)) {
+        SHMSEM_PROBE(death, p, pid);
+        record(home, {.kind = event_kind::died, .process = p, .pid = pid, .when = os::now()});
+    }
     return result.permits;
 }
 

@@ -18,6 +18,11 @@ struct swept {
 /// has taken anything back, whoever waits is served.
 swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity, os::instant now) noexcept;
 
+/// Takes a permit from whoever holds it under that token. @return false when nobody does
+//                            dies after    a survivor sees                         does
+//   1 slot -> open  COMMIT   end.opened    slot open, gate not looked at           the dead one's reaper sets all hints and dispatches
+bool end_lease(const semaphore_info& info, std::uint64_t identity, std::uint32_t seat, std::uint64_t token) noexcept;
+
 /// For a waiter, who heard of a death: opens what a dead process held of this semaphore, and no more. The rest is left to those who
 /// reap it as a whole: the kernel woke one of them too.
 /// @return whether anything was opened; then dispatch() is due

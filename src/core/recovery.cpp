@@ -1,3 +1,4 @@
+#include "core/events.hpp"
 #include "core/wait_queue.hpp"
 #include "core/waiter_signal.hpp"
 
@@ -18,6 +19,7 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 void wait_queue::recover() noexcept {
     block_.recoveries.fetch_add(1, relaxed);
+    record(home_, {.kind = event_kind::recovered, .semaphore = index_, .when = os::now()});
     // Before rebuild(), which frees abandoned nodes: one of them may be where a unit was going.
     if (info_.kind == kind::ownerless) settle_count();
     rebuild();
@@ -80,6 +82,7 @@ void wait_queue::resize(std::uint32_t permits) noexcept {
     os::kill_point("resize.stored");
     conform();
     dispatch();
+    record(home_, {.kind = event_kind::resized, .semaphore = index_, .seat = permits, .when = os::now()});
 }
 
 void wait_queue::conform() noexcept {

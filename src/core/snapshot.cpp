@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "core/events.hpp"
 #include "core/lease_record.hpp"
 #include "core/reaper.hpp"
+#include "core/wait_queue.hpp"
 
 namespace shmsem::core {
 
@@ -37,6 +39,7 @@ holder_info holder_of(attachment& home, const semaphore_info& info, std::uint32_
     holder_info h;
     h.seat = s - info.range.first;
     h.token = token_of(slot.seq_high.load(relaxed), w.seq);
+    h.process = w.process;
     h.pid = pid_of(home, w.process);
     h.command = command_of(home, w.process);
     if (described) {
@@ -65,6 +68,7 @@ semaphore_stats stats_of(attachment& home, std::uint32_t index) {
     s.total_granted = block.granted.load(relaxed);
     s.total_expired = block.expired.load(relaxed);
     s.total_reaped = block.reaped.load(relaxed);
+    s.total_ended = block.ended.load(relaxed);
     s.total_timed_out = block.timed_out.load(relaxed);
     s.total_cancelled = block.cancelled.load(relaxed);
     s.inversions = block.inversions.load(relaxed);
@@ -88,7 +92,7 @@ semaphore_stats stats_of(attachment& home, std::uint32_t index) {
         if (w.state == layout::slot_state::open) ++s.available;
         s.total_acquired += token_of(slot.seq_high.load(relaxed), w.seq);  // a slot's token counts its acquisitions
     }
-    const std::uint64_t ended = s.acquired + s.total_expired + s.total_reaped;
+    const std::uint64_t ended = s.acquired + s.total_expired + s.total_reaped + s.total_ended;
     s.total_released = s.total_acquired > ended ? s.total_acquired - ended : 0;
     s.percent = s.capacity == 0 ? 0 : 100.0 * s.acquired / s.capacity;
     return s;
@@ -108,6 +112,7 @@ semaphore_snapshot snapshot_of(attachment& home, std::uint32_t index) {
     snap.max_hold = info.max_hold_ticks == 0 ? forever : layout::duration_of(info.max_hold_ticks);
     snap.max_permits = info.kind == kind::leased ? info.range.capacity : info.max_count.load(relaxed);
     snap.max_waiters = info.max_waiters;
+    snap.paused = paused(block);
     snap.stats = stats_of(home, index);
     for (std::uint32_t i = 0; info.kind == kind::leased && i < info.range.capacity; ++i) {
         const std::uint32_t s = info.range.first + i;
@@ -119,6 +124,7 @@ semaphore_snapshot snapshot_of(attachment& home, std::uint32_t index) {
         const node_word w = node_word::unpack(node.word.load(std::memory_order_acquire));
         if (w.state != node_state::waiting || node.semaphore.load(relaxed) != index) continue;
         snap.waiters.push_back({.ticket = node.ticket.load(relaxed),
+                                .process = w.process,
                                 .pid = pid_of(home, w.process),
                                 .tid = node.tid.load(relaxed),
                                 .command = command_of(home, w.process),
@@ -159,6 +165,7 @@ segment_snapshot snapshot_of(attachment& home) {
     std::stable_sort(snap.semaphores.begin(), snap.semaphores.end(), [](const auto& a, const auto& b) {
         return a.stats.percent != b.stats.percent ? a.stats.percent > b.stats.percent : a.stats.waiting > b.stats.waiting;
     });
+    snap.events = events_of(home);
     return snap;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/attachment.hpp"
+#include "os/probe.hpp"
 #include "os/testing.hpp"
 
 // The ownerless kind: a count instead of slots, the same gate and queue.
@@ -10,13 +11,14 @@ namespace shmsem::core {
 /// A fast acquire: one CAS, if the gate is open and the count is not zero.
 inline bool try_take_unit(const semaphore_info& info) noexcept {
     layout::semaphore_block& block = *info.block;
-    if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) return false;
+    if ((block.gate.load(std::memory_order_seq_cst) & info.closed_gate) != 0) return false;
     std::uint64_t seen = block.count.load(std::memory_order_relaxed);
     for (;;) {
         if (layout::count_word::count_of(seen) == 0) return false;
         // acquire: pairs with add_units(); what the poster wrote before posting is visible to us.
         if (block.count.compare_exchange_weak(seen, seen - layout::count_word::one, std::memory_order_seq_cst,
                                               std::memory_order_relaxed)) {
+            SHMSEM_PROBE(acquire, &block, 0, 0);
             return true;
         }
     }
@@ -38,6 +40,7 @@ inline bool add_units(const semaphore_info& info, std::uint64_t n) noexcept {
             break;
         }
     }
+    SHMSEM_PROBE(release, &block, 0, 0);
     os::kill_point("release.opened");
     if ((block.gate.load(std::memory_order_seq_cst) & layout::gate::count_mask) != 0) [[unlikely]]
         hand_out_units(*info.home, info.index);

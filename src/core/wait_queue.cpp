@@ -1,6 +1,8 @@
 #include "core/wait_queue.hpp"
 
+#include "core/events.hpp"
 #include "core/waiter_signal.hpp"
+#include "os/probe.hpp"
 #include "os/testing.hpp"
 
 namespace shmsem::core {
@@ -44,6 +46,7 @@ void wait_queue::enqueue(std::uint32_t n, node_word claimed) noexcept {
     node.prev.store(none, relaxed);
     node.next.store(none, relaxed);
     node.word.store(claimed.as(node_state::waiting).pack(), std::memory_order_seq_cst);
+    SHMSEM_PROBE(wait, &block_, ticket);
     os::kill_point("wait.enqueued");
     const std::uint32_t tail = block_.tail.load(relaxed);
     const std::uint32_t head = block_.head.load(relaxed);
@@ -140,7 +143,10 @@ void wait_queue::rebuild() noexcept {
     // Flags that were raised meanwhile may be lost here: whoever raised one opened its slot first, and the caller goes on to
     // look for open slots after this store.
     // Torn in this very moment, the gate stays up: what is counted or open there is nothing.
-    block_.gate.store(home_.torn() ? layout::gate::count_mask : count, std::memory_order_seq_cst);
+    const std::uint64_t found = home_.torn() ? layout::gate::count_mask : count;
+    std::uint64_t gate = block_.gate.load(relaxed);
+    while (!block_.gate.compare_exchange_weak(gate, found | (gate & layout::gate::paused), std::memory_order_seq_cst)) {
+    }
 }
 
 void wait_queue::remove_abandoned(std::uint32_t n, node_word abandoned) noexcept {
@@ -209,6 +215,21 @@ void request_dispatch(attachment& home, std::uint32_t index, std::uint64_t ident
         block.gate.fetch_or(layout::gate::dispatch_wanted, std::memory_order_seq_cst);
         if (!once_under_lock(home, index, identity, at_once, serve)) return;
     } while ((block.gate.load(std::memory_order_seq_cst) & layout::gate::dispatch_wanted) != 0);
+}
+
+void set_paused(attachment& home, std::uint32_t index, std::uint64_t identity, bool pause) noexcept {
+    layout::word64& gate = home.view().semaphore(index).gate;
+    // seq_cst: dispatch() of whoever has the lock now sees it, or another dispatch follows.
+    const std::uint64_t before = pause ? gate.fetch_or(layout::gate::paused, std::memory_order_seq_cst)
+                                       : gate.fetch_and(~layout::gate::paused, std::memory_order_seq_cst);
+    os::kill_point("pause.flagged");
+    if (((before & layout::gate::paused) != 0) != pause) {
+        record(home, {.kind = pause ? event_kind::paused : event_kind::resumed,
+                      .semaphore = index,
+                      .process = robust::index_in(identity),
+                      .when = os::now()});
+    }
+    if (!pause) request_dispatch(home, index, identity);
 }
 
 }  // namespace shmsem::core

@@ -95,6 +95,11 @@ class wait_queue {
     std::uint32_t next_ = layout::none;  // who is to be woken although nothing is granted to it yet
 };
 
+/// Whether nothing is to be granted, on request.
+[[nodiscard]] inline bool paused(const layout::semaphore_block& block) noexcept {
+    return (block.gate.load(std::memory_order_seq_cst) & layout::gate::paused) != 0;
+}
+
 /// Below that a waiter who is first had better stay awake: to sleep and be woken takes longer.
 inline constexpr std::uint32_t worth_spinning_ns = 20'000;
 /// With order::throughput newcomers may take what comes free, until the first waiter has waited for so long.
@@ -106,6 +111,9 @@ inline constexpr os::instant at_once = os::instant::min();
 /// Serves the waiters of a semaphore now, or has the present owner of its lock do it. Never waits. For those who opened a slot,
 /// raised a count, or left the queue.
 void request_dispatch(attachment& home, std::uint32_t index, std::uint64_t identity) noexcept;
+
+/// One atomic step; then, to go on, a dispatch. Dying between the two, the dead process's reaper dispatches.
+void set_paused(attachment& home, std::uint32_t index, std::uint64_t identity, bool pause) noexcept;
 
 /// Runs `body(queue)` under the lock; repairs first if the last owner died in it. @return false when the lock could not be had, or the segment is torn
 template <class Body>

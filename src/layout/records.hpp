@@ -16,7 +16,7 @@
 
 namespace shmsem::layout {
 
-inline constexpr std::uint32_t layout_version = 2;
+inline constexpr std::uint32_t layout_version = 3;
 inline constexpr std::uint64_t segment_magic = 0x31'6d'65'73'6d'68'73'7fULL;  // "\x7fshmsem1"
 inline constexpr std::uint64_t ready_mark = 0x79'64'61'65'72ULL;              // "ready"
 inline constexpr std::uint32_t none = 0xffff'ffffU;                           // no node, no slot
@@ -81,8 +81,12 @@ struct alignas(64) header {
     word64 directory_recoveries;
     word64 unnamed_made;  // names the unnamed: unique among all processes that share them
     std::uint64_t reserved3[3];
+    // line 4
+    word64 events;  // how many have been recorded: each writer takes the next number
+    std::uint64_t reserved4[7];
 };
-static_assert(sizeof(header) == 256 && offsetof(header, processes) == 64 && offsetof(header, directory_lock) == 192);
+static_assert(sizeof(header) == 320 && offsetof(header, processes) == 64 && offsetof(header, directory_lock) == 192 &&
+              offsetof(header, events) == 256);
 
 inline constexpr std::size_t sections_per_process = 4;
 
@@ -132,7 +136,9 @@ struct alignas(64) semaphore_block {
     word32 max_waiters;
     word32 shortest_ttl;  // of any lease so far, in ticks; 0: none
     word32 max_count;     // ownerless
-    word32 reserved0[5];
+    word32 reserved0;
+    word64 ended;  // total
+    word32 reserved1[2];
     // line 2: what a fast path touches, and what is rare enough not to disturb it: totals, counted by whoever does it
     word64 gate;
     word64 count;  // count_word
@@ -159,7 +165,8 @@ struct alignas(64) semaphore_block {
 };
 static_assert(sizeof(semaphore_block) == 448 && offsetof(semaphore_block, order) == 64 &&
               offsetof(semaphore_block, gate) == 128 && offsetof(semaphore_block, lock) == 192 &&
-              offsetof(semaphore_block, expired) == 144 && offsetof(semaphore_block, wait) == 256);
+              offsetof(semaphore_block, expired) == 144 && offsetof(semaphore_block, ended) == 112 &&
+              offsetof(semaphore_block, wait) == 256);
 
 // Slot: the word is the truth. The rest describes the lease whose seq is `tag`; a reader ignores it when the tag is stale.
 struct alignas(64) slot {
@@ -204,5 +211,23 @@ struct alignas(64) tenant {
     text<56> name;
 };
 static_assert(sizeof(tenant) == 64);
+
+inline constexpr std::uint32_t events_kept = 256;
+
+/// One of the ring of the last events. Its writer stores `number` as zero first and as it is last; a reader believes what lies between
+/// two equal looks at it.
+struct alignas(64) event {
+    word64 number;  // from 1; 0: none, or being written
+    word64 when_ns;
+    word64 lasted_ns;
+    word64 token;
+    word32 kind;
+    word32 semaphore;
+    word32 seat;
+    word32 process;
+    word32 pid;
+    word32 reserved[3];
+};
+static_assert(sizeof(event) == 64);
 
 }  // namespace shmsem::layout

@@ -20,6 +20,7 @@ geometry geometry::of(const limits& sizes) noexcept {
     g.slots = table(sizes.permits, sizeof(layout::slot));
     g.nodes = table(sizes.waiters, sizeof(layout::node));
     g.tenants = table(sizes.tenants, sizeof(layout::tenant));
+    g.events = table(events_kept, sizeof(layout::event));
     g.total = (end + 4095) / 4096 * 4096;
     return g;
 }
@@ -42,6 +43,7 @@ std::uint64_t abi_fingerprint() noexcept {
     mix(sizeof(layout::slot));
     mix(sizeof(layout::node));
     mix(sizeof(layout::tenant));
+    mix(sizeof(layout::event));
 #if defined(__x86_64__)
     mix(0x86'64);
 #elif defined(__aarch64__)

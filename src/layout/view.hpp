@@ -20,6 +20,7 @@ struct geometry {
     std::size_t slots = 0;
     std::size_t nodes = 0;
     std::size_t tenants = 0;
+    std::size_t events = 0;
     std::size_t total = 0;
 
     static geometry of(const limits& sizes) noexcept;
@@ -58,6 +59,9 @@ class view {
     }
     [[nodiscard]] layout::tenant& tenant(std::uint32_t i) const noexcept {
         return at<layout::tenant>(geometry_.tenants, i, geometry_.sizes.tenants);
+    }
+    [[nodiscard]] layout::event& event(std::uint32_t i) const noexcept {
+        return at<layout::event>(geometry_.events, i, events_kept);
     }
 
     [[nodiscard]] bool has_process(std::uint32_t i) const noexcept { return i < geometry_.sizes.processes; }

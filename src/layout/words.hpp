@@ -160,6 +160,8 @@ inline constexpr std::uint64_t dispatch_wanted = 1ULL << 63;
 inline constexpr std::uint64_t strict = 1ULL << 62;
 // throughput order: the first was woken, or is about to be; raised under the lock, lowered by a waiter that goes to sleep
 inline constexpr std::uint64_t roused = 1ULL << 61;
+// nothing is granted and newcomers must queue; raised and lowered by anyone, on request
+inline constexpr std::uint64_t paused = 1ULL << 60;
 inline constexpr std::uint64_t count_mask = 0xffff'ffffULL;
 }  // namespace gate
 

@@ -5,6 +5,7 @@
 namespace shmsem::fuzz {
 namespace {
 
+using layout::event;
 using layout::header;
 using layout::node;
 using layout::process_entry;
@@ -39,6 +40,7 @@ constexpr std::array header_fields{
     at(offsetof(header, tenants_used), 4, meaning::node),
     at(offsetof(header, directory_recoveries), 8, meaning::number),
     at(offsetof(header, unnamed_made), 8, meaning::number),
+    at(offsetof(header, events), 8, meaning::number),
 };
 
 constexpr std::array process_fields{
@@ -81,6 +83,7 @@ constexpr std::array semaphore_fields{
     at(offsetof(semaphore_block, max_waiters), 4, meaning::node),
     at(offsetof(semaphore_block, shortest_ttl), 4, meaning::ticks),
     at(offsetof(semaphore_block, max_count), 4, meaning::number),
+    at(offsetof(semaphore_block, ended), 8, meaning::number),
     at(offsetof(semaphore_block, gate), 8, meaning::gate),
     at(offsetof(semaphore_block, count), 8, meaning::count_word),
     at(offsetof(semaphore_block, lock), 8, meaning::lock_word),
@@ -136,6 +139,18 @@ constexpr std::array tenant_fields{
     at(offsetof(tenant, name), sizeof(tenant::name), meaning::text),
 };
 
+constexpr std::array event_fields{
+    at(offsetof(event, number), 8, meaning::number),
+    at(offsetof(event, when_ns), 8, meaning::nanoseconds),
+    at(offsetof(event, lasted_ns), 8, meaning::nanoseconds),
+    at(offsetof(event, token), 8, meaning::number),
+    at(offsetof(event, kind), 4, meaning::choice),
+    at(offsetof(event, semaphore), 4, meaning::choice),
+    at(offsetof(event, seat), 4, meaning::slot),
+    at(offsetof(event, process), 4, meaning::node),
+    at(offsetof(event, pid), 4, meaning::thread),
+};
+
 }  // namespace
 
 std::array<table, table_count> tables_in(const layout::geometry& g) {
@@ -147,6 +162,7 @@ std::array<table, table_count> tables_in(const layout::geometry& g) {
         {"slot", g.slots, sizeof(slot), g.sizes.permits, slot_fields},
         {"node", g.nodes, sizeof(node), g.sizes.waiters, node_fields},
         {"tenant", g.tenants, sizeof(tenant), g.sizes.tenants, tenant_fields},
+        {"event", g.events, sizeof(event), layout::events_kept, event_fields},
     }};
 }
 

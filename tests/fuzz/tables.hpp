@@ -45,7 +45,7 @@ struct table {
 };
 
 enum table_of : std::uint8_t { headers, processes, semaphores, hints, slots, nodes, tenants };
-inline constexpr std::size_t table_count = 7;
+inline constexpr std::size_t table_count = 8;
 
 std::array<table, table_count> tables_in(const layout::geometry& places);
 
