@@ -36,9 +36,15 @@ class capture {
 
 }  // namespace
 
+std::string path_of_tool(const std::string& program) { return std::string(SHMSEM_BIN_DIR) + '/' + program; }
+
 tool_result run_tool(const std::string& program, const std::vector<std::string>& arguments,
                      const std::function<void()>& prepare) {
-    const std::string path = std::string(SHMSEM_BIN_DIR) + '/' + program;
+    return run_program(path_of_tool(program), arguments, prepare);
+}
+
+tool_result run_program(const std::string& program, const std::vector<std::string>& arguments,
+                        const std::function<void()>& prepare) {
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
@@ -52,7 +58,7 @@ tool_result run_tool(const std::string& program, const std::vector<std::string>&
         ::dup2(out.fd(), STDOUT_FILENO);
         ::dup2(err.fd(), STDERR_FILENO);
         if (prepare) prepare();
-        ::execv(path.c_str(), argv.data());
+        ::execvp(program.c_str(), argv.data());
         ::_exit(127);
     }
     int status = 0;

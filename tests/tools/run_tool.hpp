@@ -16,4 +16,11 @@ struct tool_result {
 [[nodiscard]] tool_result run_tool(const std::string& program, const std::vector<std::string>& arguments,
                                    const std::function<void()>& prepare = {});
 
+/// The same of any program, by its path or found in PATH.
+[[nodiscard]] tool_result run_program(const std::string& program, const std::vector<std::string>& arguments,
+                                      const std::function<void()>& prepare = {});
+
+/// build/bin/<program>
+[[nodiscard]] std::string path_of_tool(const std::string& program);
+
 }  // namespace shmsem::test

@@ -26,7 +26,7 @@ outcome end_lease(segment& home, const action& what, const std::string& where) {
 // what became of the segment.
 outcome reap(const action& what, charset terminal) {
     const auto seen = report::sample({what.segment}, report::sampling::reap_first);
-    const std::string name = printable(what.segment, terminal);
+    const std::string name = "segment '" + printable(what.segment, terminal) + '\'';
     const auto& sampled = seen.segments.front();
     if (const auto* why = std::get_if<report::failure>(&sampled.contents)) {
         return {false, name + ": " + printable(why->message, terminal)};

@@ -99,14 +99,14 @@ const std::vector<detail_column<holder_info>>& seat_columns() {
     using M = const model&;
     using H = const semtop::row&;
     static const std::vector<detail_column<row>> columns{
-        {{"SEAT", align::right, 4, 6, 0}, [](R h, S, M, H) { return std::to_string(h.seat); }, by_life},
-        {{"PID", align::right, 6, 10, 0}, [](R h, S, M, H) { return std::to_string(h.pid); }, by_life},
+        {{"SEAT", align::right, 4, 4, 0}, [](R h, S, M, H) { return std::to_string(h.seat); }, by_life},
+        {{"PID", align::right, 7, 7, 0}, [](R h, S, M, H) { return std::to_string(h.pid); }, by_life},
         {{"COMMAND", align::left, 8, 15, 0}, [](R h, S, M in, H) { return printable(h.command, in.terminal); }, by_life},
         {{"USER", align::left, 6, 12, 3}, user_of<row>, by_life},
         {{"TENANT", align::left, 7, 20, 2}, [](R h, S, M in, H) { return printable(h.tenant, in.terminal); }, by_life},
         {{"LABEL", align::left, 7, 23, 3}, [](R h, S, M in, H) { return printable(h.label, in.terminal); }, by_life},
         {{"HELD", align::right, 6, 6, 0}, [](R h, S, M, H) { return human(h.held); }, by_life},
-        {{"TTL LEFT", align::left, 13, 24, 1}, ttl_left, by_life},
+        {{"TTL LEFT", align::left, 12, 24, 1}, ttl_left, by_life},
         {{"STATE", align::left, 7, 17, 2},
          [](R h, S, M in, H) {
              return h.life == "alive" ? printable(h.state, in.terminal) : printable(h.life, in.terminal);
@@ -125,8 +125,8 @@ const std::vector<detail_column<waiter_info>>& queue_columns() {
     using H = const semtop::row&;
     constexpr auto plain = [](R) { return role::plain; };
     static const std::vector<detail_column<row>> columns{
-        {{"TICKET", align::right, 6, 12, 0}, [](R w, S, M, H) { return std::to_string(w.ticket); }, plain},
-        {{"PID", align::right, 6, 10, 0}, [](R w, S, M, H) { return std::to_string(w.pid); }, plain},
+        {{"TICKET", align::right, 8, 8, 0}, [](R w, S, M, H) { return std::to_string(w.ticket); }, plain},
+        {{"PID", align::right, 7, 7, 0}, [](R w, S, M, H) { return std::to_string(w.pid); }, plain},
         {{"COMMAND", align::left, 8, 15, 0}, [](R w, S, M in, H) { return printable(w.command, in.terminal); }, plain},
         {{"USER", align::left, 6, 12, 2}, user_of<row>, plain},
         {{"TENANT", align::left, 7, 20, 1}, [](R w, S, M in, H) { return printable(w.tenant, in.terminal); }, plain},

@@ -23,16 +23,13 @@ std::vector<std::size_t> fitted_widths(const std::vector<field>& fields, std::si
         for (std::size_t i = 0; i < fields.size(); ++i) widths[i] = fields[i].group <= last ? fields[i].width : 0;
         if (last == 0 || line_of(widths) <= width) break;
     }
-    // What is left over goes to those who want it, in turn.
+    // What is left over goes to those who want it, the first of them first.
     std::size_t sum = line_of(widths);
-    for (bool grown = true; grown && sum < width;) {
-        grown = false;
-        for (std::size_t i = 0; i < fields.size() && sum < width; ++i) {
-            if (widths[i] == 0 || widths[i] >= fields[i].most) continue;
-            ++widths[i];
-            ++sum;
-            grown = true;
-        }
+    for (std::size_t i = 0; i < fields.size() && sum < width; ++i) {
+        if (widths[i] == 0) continue;
+        const std::size_t more = std::min(fields[i].most - widths[i], width - sum);
+        widths[i] += more;
+        sum += more;
     }
     return widths;
 }

@@ -12,7 +12,7 @@ struct field {
     const char* title;  ///< capitals
     report::align side;
     std::size_t width;  ///< at least
-    std::size_t most;   ///< up to here it grows when there is room
+    std::size_t most;   ///< up to here it grows when there is room, the first columns first
     int group;          ///< the highest groups are left out first when there is little room; 0 stays
 };
 

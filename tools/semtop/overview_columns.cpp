@@ -88,7 +88,7 @@ role unusual(const row& of) {
 
 const std::vector<overview_column>& overview_columns() {
     static const std::vector<overview_column> columns{
-        {"name", {"NAME", align::left, 12, 50, 0}, nullptr, name, plain},
+        {"name", {"NAME", align::left, 12, 32, 0}, nullptr, name, plain},
         {"use",
          {"USE", align::left, 12, 22, 1},
          [](const row& of) { return is_leased(of) ? stats(of).percent : -1; },

@@ -48,8 +48,9 @@ std::vector<row> visible_rows(const model& of) {
                 rows.push_back({&sampled, segment, &semaphore, &of.past});
             }
         }
-        if (rows.size() == before && passes(of.filter, sampled.name, {}))
-            rows.push_back({&sampled, segment, nullptr, &of.past});
+        // What cannot be read may well hold what is looked for.
+        const bool shown = segment == nullptr || passes(of.filter, sampled.name, {});
+        if (rows.size() == before && shown) rows.push_back({&sampled, segment, nullptr, &of.past});
     }
     sort_rows(rows, of.sort_by, of.inverted);
     return rows;

@@ -97,10 +97,10 @@ struct terminal::state {
     bool hung_up = false;
 
     void choose_looks(const terminal_options& options) {
-        colours with = options.with.value_or(COLORS >= 256 ? colours::many : COLORS >= 8 ? colours::few : colours::none);
+        const int there_are = tigetnum(const_cast<char*>("colors"));
+        const colours most = there_are >= 256 ? colours::many : there_are >= 8 ? colours::few : colours::none;
         // Not more than the terminal has, whatever was asked for.
-        if (with == colours::many && COLORS < 256) with = colours::few;
-        if (with == colours::few && COLORS < 8) with = colours::none;
+        const colours with = std::min(options.with.value_or(most), most);
         if (with != colours::none) {
             start_color();
             use_default_colors();
