@@ -177,6 +177,11 @@ TEST(SemtopDrawing, WideCharactersTakeTwoCells) {
     EXPECT_EQ(on.at(0, 1).text, "");
     on.put(0, 4, "\u6c34");
     EXPECT_EQ(on.text(), "\u6c34a\n") << "half a character is none";
+    on.put(0, 1, "b");
+    EXPECT_EQ(on.text(), " ba\n");
+    on.put(0, 0, "\u6c34");
+    on.put(0, 0, "c");
+    EXPECT_EQ(on.text(), "c a\n");
 }
 
 }  // namespace

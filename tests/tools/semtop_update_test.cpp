@@ -142,8 +142,10 @@ TEST(SemtopUpdate, EnterShowsTheDetailAndEscGoesBack) {
     EXPECT_EQ(after(of, {"Esc"}).shown, page::overview);
     EXPECT_EQ(after(start(), {"D"}).shown, page::deadlocks);
     EXPECT_EQ(after(start(), {"D", "Esc"}).shown, page::overview);
-    EXPECT_EQ(after(model_of(broken_snapshot(), kScreen), {"Enter"}).shown, page::overview)
-        << "there is no more to see of it";
+    EXPECT_EQ(after(model_of(broken_snapshot(), kScreen), {"Down", "Enter"}).shown, page::overview)
+        << "no more to see of it";
+    EXPECT_THAT(draw(after(model_of(broken_snapshot(), kScreen), {"Enter"})).text(), HasSubstr("create it again"))
+        << "what cannot be read has its remedy there, however narrow the overview";
 }
 
 TEST(SemtopUpdate, TheDetailOfASemaphoreThatGoesIdleStaysAndOfOneThatGoesSaysSo) {

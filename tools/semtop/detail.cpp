@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "report/charts.hpp"
 #include "report/columns.hpp"
@@ -142,7 +143,7 @@ void title(document& to, const std::string& text) {
     to.add(line{{text, role::title}});
 }
 
-void add_head(document& to, const semtop::row& one) {
+void add_head(document& to, const semtop::row& one, std::size_t width) {
     const semaphore_snapshot& s = *one.semaphore;
     line first;
     if (s.kind == kind::leased) {
@@ -161,8 +162,16 @@ void add_head(document& to, const semtop::row& one) {
     if (s.paused) first.insert(first.begin(), {"GRANTING IS PAUSED  ", role::warning});
     to.add(first);
     line totals;
+    std::size_t column = 0;
     const auto total = [&](const char* name, std::uint64_t value, role look) {
-        if (value != 0) totals.push_back({std::string(name) + ' ' + std::to_string(value) + "  ", look});
+        if (value == 0) return;
+        const std::string text = std::string(name) + ' ' + std::to_string(value);
+        if (column != 0 && column + text.size() > width) {
+            to.add(std::exchange(totals, {}));
+            column = 0;
+        }
+        totals.push_back({text + "  ", look});
+        column += text.size() + 2;
     };
     total("acquired", s.stats.total_acquired, role::plain);
     total("released", s.stats.total_released, role::plain);
@@ -265,7 +274,7 @@ detail detail_of(const model& of, const row& one) {
     result.width_of_left = wide ? of.extent.columns - kRight - 2 : of.extent.columns;
     const std::size_t beside = wide ? kRight : of.extent.columns;
     const semaphore_snapshot& semaphore = *one.semaphore;
-    add_head(result.left, one);
+    add_head(result.left, one, result.width_of_left);
     if (semaphore.kind == kind::leased) {
         title(result.left, "Seats");
         const std::size_t selected = selected_holder(of, semaphore);

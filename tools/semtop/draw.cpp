@@ -24,7 +24,7 @@ std::string title_of(const model& of) {
         case page::deadlocks: return "deadlocks";
         case page::detail: {
             const row one = selected_row(of);
-            if (one.semaphore == nullptr) return "this semaphore has gone";
+            if (one.semaphore == nullptr) return of.selected ? printable(of.selected->segment, of.terminal) : std::string{};
             return printable(one.semaphore->name, of.terminal) + " in " + printable(one.sampled->name, of.terminal);
         }
         case page::overview: break;
@@ -86,6 +86,15 @@ void draw_keys(screen& on, const model& of, std::size_t row) {
     }
 }
 
+// Lines of text, wrapped; a terminal may be narrower than any word.
+void add_wrapped(document& to, const model& of, const std::string& text, role look) {
+    std::string lines = report::paragraph(text, std::max<std::size_t>(of.extent.columns, 20));
+    for (std::size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n')) {
+        to.add(line{{lines.substr(0, end), look}});
+        lines.erase(0, end + 1);
+    }
+}
+
 document deadlocks_of(const model& of) {
     document result;
     if (of.seen.deadlocks.empty()) result.add(line{{"no deadlocks", role::dim}});
@@ -93,12 +102,7 @@ document deadlocks_of(const model& of) {
         if (result.lines() != 0) result.add(line{});
         role look = role::alarm;
         for (const auto& told : report::story_of(one, of.terminal)) {
-            // A terminal may be narrower than any word.
-            std::string lines = report::paragraph(told, std::max<std::size_t>(of.extent.columns, 20));
-            for (std::size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n')) {
-                result.add(line{{lines.substr(0, end), look}});
-                lines.erase(0, end + 1);
-            }
+            add_wrapped(result, of, told, look);
             look = role::plain;
         }
     }
@@ -119,8 +123,26 @@ document help_of() {
     return result;
 }
 
+// Why the selected segment cannot be read; the line of the overview may be too short for that.
+const report::failure* failure_of_selected(const model& of) {
+    for (const auto& sampled : of.seen.segments) {
+        if (of.selected && sampled.name == of.selected->segment) return std::get_if<report::failure>(&sampled.contents);
+    }
+    return nullptr;
+}
+
 void draw_detail(screen& on, const model& of, const body& area) {
     const row one = selected_row(of);
+    if (const report::failure* why = failure_of_selected(of)) {
+        document text;
+        add_wrapped(
+            text, of,
+            printable(of.selected->segment, of.terminal) + ": cannot be read (" + printable(why->code, of.terminal) + ')',
+            role::alarm);
+        add_wrapped(text, of, printable(why->message, of.terminal), role::plain);
+        text.draw(on, area.first, area.rows, 0, 0, of.extent.columns);
+        return;
+    }
     if (one.semaphore == nullptr) {
         on.put(area.first, 0, "It is not there any more, or cannot be read. Esc goes back.", role::dim);
         return;

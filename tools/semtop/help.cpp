@@ -14,8 +14,8 @@ const std::vector<help_line>& help_lines() {
         {"q", "quit"},
         {"", ""},
         {"", "What to show"},
-        {"/", "only names with this text in them; Enter keeps it, Esc drops it"},
-        {"a", "also idle semaphores, of which nobody holds or waits for a permit"},
+        {"/", "only names with this text; Enter keeps it, Esc drops it"},
+        {"a", "also idle semaphores, which nobody holds or waits for"},
         {"< >", "sort by the column to the left, right"},
         {"s F6", "choose the column to sort by"},
         {"I", "turn the order round"},
@@ -29,11 +29,11 @@ const std::vector<help_line>& help_lines() {
         {"p", "pause granting, and resume it"},
         {"", ""},
         {"", "What it says"},
-        {"HELD", "permits held of permits; of an ownerless semaphore its count"},
+        {"HELD", "permits held of permits; of an ownerless one its count"},
         {"ACQ/S REL/S", "permits taken and given back per second"},
         {"LAST MINUTES", "use, 10 seconds in each character, now at the right"},
         {"WAIT50 HOLD99", "half of the waits, 99 % of the holds were shorter than this"},
-        {"REAPED EXPIRED", "permits taken back: a holder died, a ttl passed; ENDED: by hand"},
+        {"REAPED EXPIRED", "taken back: a holder died, a ttl passed; ENDED: by hand"},
     };
     return lines;
 }

@@ -18,9 +18,14 @@ using report::charset;
 const semaphore_stats& stats(const row& of) { return of.semaphore->stats; }
 bool is_leased(const row& of) { return of.semaphore->kind == kind::leased; }
 
-std::string name(const row& of, std::size_t, charset terminal) {
+// Where there is little room it is the semaphore that is told apart by its name: the segment may be the same in all rows.
+std::string name(const row& of, std::size_t width, charset terminal) {
     const std::string segment = printable(of.sampled->name, terminal);
-    return of.semaphore == nullptr ? segment : segment + '/' + printable(of.semaphore->name, terminal);
+    if (of.semaphore == nullptr) return segment;
+    const std::string semaphore = printable(of.semaphore->name, terminal);
+    const std::size_t needs = report::columns(semaphore) + 1;
+    const std::size_t left = std::max(width / 3, width > needs ? width - needs : 0);
+    return report::clip(segment, left, terminal) + '/' + semaphore;
 }
 
 std::string use(const row& of, std::size_t width, charset terminal) {

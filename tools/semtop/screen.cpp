@@ -20,6 +20,9 @@ std::size_t screen::put(std::size_t row, std::size_t column, std::string_view te
         text.remove_prefix(character.size());
         if (character.empty() || column + width > size_.columns) break;
         cell* const at = &cells_[row * size_.columns + column];
+        // Half of a wide character that was there before is none.
+        if (at[0].text.empty() && column > 0) at[-1].text = " ";
+        if (column + width < size_.columns && at[width].text.empty()) at[width].text = " ";
         at[0] = {character, look};
         if (width == 2) at[1] = {"", look};
         column += width;

@@ -241,7 +241,9 @@ void click(model& of, const key& pressed) {
 
 void open_detail(model& of) {
     const row one = selected_row(of);
-    if (one.semaphore == nullptr) return say(of, "there is no more to see of this line");
+    if (one.sampled == nullptr || (one.semaphore == nullptr && one.segment != nullptr)) {
+        return say(of, "there is no more to see of this line");
+    }
     of.selected = place_of(one);
     of.seat = 0;
     show(of, page::detail);
