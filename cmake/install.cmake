@@ -1,4 +1,4 @@
-# Headers, both libraries, the CMake package, shmsem.pc, the tools and the licence.
+# Headers, both libraries, the CMake package, shmsem.pc, the tools with their man pages and completions, and the licence.
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/shmsem DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.hpp")
@@ -39,3 +39,24 @@ if(installed_tools)
   install(TARGETS ${installed_tools} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Of the programs that are built. bash finds the completion of a command in a file of the command's name; zsh looks into
+# site-functions of its own prefix and of /usr/local.
+foreach(tool IN LISTS installed_tools)
+  set(man ${PROJECT_SOURCE_DIR}/tools/man/${tool}.1)
+  set(bash ${PROJECT_SOURCE_DIR}/tools/completions/${tool}.bash)
+  set(zsh ${PROJECT_SOURCE_DIR}/tools/completions/_${tool})
+  if(EXISTS ${man})
+    install(FILES ${man} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  endif()
+  if(EXISTS ${bash})
+    install(FILES ${bash} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ${tool})
+  endif()
+  if(EXISTS ${zsh})
+    install(FILES ${zsh} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  endif()
+endforeach()
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(${CMAKE_CURRENT_LIST_DIR}/package.cmake)
+endif()

@@ -110,8 +110,8 @@ enum class event_kind : std::uint8_t {
     reaped,     ///< a permit was taken back because its holder had died
     ended,      ///< a permit was taken back by semaphore::end()
     died,       ///< a process was found dead
-    recovered,  ///< a process had died inside the queue's lock, which was repaired
-    resized,    ///< seat: the new number of permits
+    recovered,  ///< a process, it is not known which, had died inside the queue's lock, which was repaired
+    resized,    ///< permits: the new number
     paused,
     resumed,
 };
@@ -123,10 +123,11 @@ struct event_info {
     duration ago{};
     duration lasted{};
     std::string semaphore;      ///< empty for `died`
-    std::uint32_t seat = 0;     ///< of a permit
-    std::uint32_t process = 0;  ///< index in the process table, of the one to whom it happened
-    std::uint32_t pid = 0;      ///< the same one's
-    std::uint64_t token = 0;    ///< of a permit; of a waiter its ticket
+    std::uint32_t permits = 0;  ///< granted, or taken back
+    std::uint32_t seat = 0;     ///< of the first of them
+    std::uint64_t token = 0;    ///< the same one's; of a waiter who went without, and of a unit, the ticket
+    std::uint32_t process = 0;  ///< index in the process table, of the one to whom it happened or who asked for it
+    std::uint32_t pid = 0;      ///< the same one's; 0 if that is not known
 };
 
 struct segment_snapshot {

@@ -99,7 +99,7 @@ class SHMSEM_API semaphore {
     std::uint32_t reap(std::error_code& ec) noexcept;
 
     /// Takes a permit away from its holder, whoever that is, and serves waiters. The holder finds its lease lost, and is told as of an
-    /// expired one.
+    /// expired one. A waiter that was granted it and has not run yet queues anew.
     /// @param seat, token  of the lease, as inspect() gives them: a later lease of that seat has another token, and is left alone
     /// @return false when that lease is no longer held
     /// @throws shmsem::error errc::invalid_argument (no such seat, or an empty handle), errc::read_only,

@@ -3,6 +3,7 @@
 #include "api/access.hpp"
 #include "core/acquire.hpp"
 #include "core/directory.hpp"
+#include "core/events.hpp"
 #include "core/fast_path.hpp"
 #include "core/leases.hpp"
 #include "core/reaper.hpp"
@@ -173,7 +174,10 @@ void api::set_paused(const semaphore_info* info, bool pause, std::error_code& ec
         ec = errc::invalid_argument;
         return;
     }
-    if (const std::uint64_t identity = info->home->join(ec)) core::set_paused(*info->home, info->index, identity, pause);
+    const std::uint64_t identity = info->home->join(ec);
+    if (identity == 0) return;
+    core::set_paused(*info->home, info->index, identity, pause);
+    if (info->home->torn()) ec = errc::segment_truncated;
 }
 
 lease semaphore::acquire() {
@@ -278,7 +282,15 @@ void semaphore::resize(std::int64_t permits, std::error_code& ec) noexcept {
     if (identity == 0) return;
     const bool done = core::under_lock(*info_->home, info_->index, identity, os::after(os::now(), std::chrono::seconds{10}),
                                        [&](core::wait_queue& queue) { queue.resize(static_cast<std::uint32_t>(permits)); });
-    if (!done) ec = info_->home->cause(errc::timed_out);
+    if (!done) {
+        ec = info_->home->cause(errc::timed_out);
+        return;
+    }
+    core::record(*info_->home, {.kind = event_kind::resized,
+                                .semaphore = info_->index,
+                                .permits = static_cast<std::uint32_t>(permits),
+                                .process = robust::index_in(identity),
+                                .when = os::now()});
 }
 
 void semaphore::resize(std::int64_t permits) {
@@ -310,7 +322,10 @@ bool semaphore::end(std::uint32_t seat, std::uint64_t token, std::error_code& ec
         return false;
     }
     const std::uint64_t identity = info_->home->join(ec);
-    return identity != 0 && core::end_lease(*info_, identity, seat, token);
+    if (identity == 0) return false;
+    const bool ended = core::end_lease(*info_, identity, seat, token);
+    if (info_->home->torn()) ec = errc::segment_truncated;
+    return ended && !ec;
 }
 
 bool semaphore::end(std::uint32_t seat, std::uint64_t token) {

@@ -112,23 +112,23 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         queue.enqueue(mine.index(), mine.word());
         queue.dispatch();
     });
-    const auto note = [&](event_kind what, std::uint32_t seat, std::uint64_t token) {
-        const os::instant now = os::now();
+    const std::uint64_t ticket = node.ticket.load(relaxed);  // while the node is ours
+    const auto note = [&](event_kind what, os::instant now, std::uint32_t seat, std::uint64_t token) {
         record(home, {.kind = what,
                       .semaphore = index,
                       .seat = seat,
+                      .permits = request.permits,
                       .process = robust::index_in(identity),
                       .token = token,
                       .when = now,
                       .lasted = os::elapsed(enqueued, now)});
-        return now;
     };
     const bool polled = request.until <= enqueued;  // no wait, so no time-out to count
     const auto gone = [&](wait_result how) {
         if (polled) return how;
         const bool cancelled = how == wait_result::cancelled;
         (cancelled ? block.cancelled : block.timed_out).fetch_add(1, relaxed);
-        note(cancelled ? event_kind::cancelled : event_kind::timed_out, 0, 0);
+        note(cancelled ? event_kind::cancelled : event_kind::timed_out, os::now(), 0, ticket);
         return how;
     };
     if (!locked && home.torn()) {
@@ -142,7 +142,8 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
     }
     wait_result left = wait_result::failed;
     node_state end = mine.state().value_or(node_state::free);
-    if (end == node_state::waiting) end = wait_until_served(info, identity, mine, request, enqueued, left);
+    const bool waited = end == node_state::waiting;
+    if (waited) end = wait_until_served(info, identity, mine, request, enqueued, left);
     // Taken out by others, because we were stopped for long after our deadline: as good as timed out.
     if ((end == node_state::free || end == node_state::abandoned) && left == wait_result::failed &&
         os::now() >= request.until) {
@@ -171,8 +172,8 @@ wait_result wait_in_queue(attachment& home, std::uint32_t index, std::uint64_t i
         return wait_result::timed_out;
     }
     const bool leased = info.kind == kind::leased;
-    const os::instant now =
-        note(event_kind::granted, leased ? lease.seat : 0, leased ? lease.token : node.ticket.load(relaxed));
+    const os::instant now = os::now();
+    if (waited) note(event_kind::granted, now, leased ? lease.seat : 0, leased ? lease.token : ticket);
     SHMSEM_PROBE(acquire, &block, leased ? lease.seat : 0, leased ? lease.token : 0);
     block.last_taken_ns.store(static_cast<std::uint64_t>(now.time_since_epoch().count()), relaxed);
     add_to_histogram(block.wait, now - enqueued, 1);

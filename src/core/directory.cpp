@@ -118,8 +118,9 @@ std::uint32_t make(attachment& home, std::string_view name, const semaphore_plan
     block.lock.store(0, relaxed);
     block.head.store(layout::none, relaxed);
     block.tail.store(layout::none, relaxed);
-    for (layout::word64* total : {&block.next_ticket, &block.last_granted, &block.queued, &block.granted, &block.inversions,
-                                  &block.recoveries, &block.expired, &block.reaped, &block.timed_out, &block.cancelled}) {
+    for (layout::word64* total :
+         {&block.next_ticket, &block.last_granted, &block.queued, &block.granted, &block.inversions, &block.recoveries,
+          &block.expired, &block.reaped, &block.ended, &block.timed_out, &block.cancelled}) {
         total->store(0, relaxed);
     }
     for (auto& bucket : block.wait) bucket.store(0, relaxed);

@@ -37,6 +37,7 @@ void record(attachment& home, const event_note& what) noexcept {
     e.kind.store(static_cast<std::uint32_t>(what.kind), into);
     e.semaphore.store(what.semaphore, into);
     e.seat.store(what.seat, into);
+    e.permits.store(what.permits, into);
     e.process.store(what.process, into);
     e.pid.store(pid, into);
     e.number.store(number, into);
@@ -60,6 +61,7 @@ std::vector<event_info> events_of(attachment& home) {
         seen.ago = std::max(duration::zero(), duration(os::elapsed(os::instant_of_ns(e.when_ns.load(from)), now)));
         seen.lasted = duration(static_cast<duration::rep>(e.lasted_ns.load(from) & (~std::uint64_t{0} >> 1)));
         seen.seat = e.seat.load(from);
+        seen.permits = e.permits.load(from);
         seen.process = e.process.load(from);
         seen.pid = e.pid.load(from);
         seen.token = e.token.load(from);

@@ -14,7 +14,8 @@ struct event_note {
     event_kind kind{};
     std::uint32_t semaphore = layout::none;  // index
     std::uint32_t seat = 0;
-    layout::process_index process = 0;
+    std::uint32_t permits = 0;
+    std::uint32_t process = layout::none;
     std::uint32_t pid = 0;  // 0: of that process now
     std::uint64_t token = 0;
     os::instant when{};

@@ -247,6 +247,9 @@ enum class usual_release : std::uint8_t { declined, opened, done };
     }
     const semaphore_info& info = *lease.of;
     const std::uint32_t seat = lease.seat;
+    // The word alone comes round after 2^17 leases, which is time enough when somebody ended ours: see end_lease().
+    if (info.slots[seat].seq_high.load(std::memory_order_relaxed) != lease.token >> layout::seq_bits) [[unlikely]]
+        return usual_release::declined;
     if (!open_slot(info.slots[seat], lease.word, layout::ended_bits(lease.word))) [[unlikely]]
         return usual_release::declined;
     SHMSEM_PROBE(release, info.block, seat, lease.token);

@@ -26,6 +26,7 @@ namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
 // Each watches the eight next in the table, so that somebody watches everyone even when some are stopped.
 constexpr std::uint32_t neighbours = 8;
+constexpr os::nanoseconds unasked_look{60'000'000'000};     // at leases that somebody wants to hear of when they are lost
 constexpr os::nanoseconds backstop{5'000'000'000};          // while a thread of ours waits, whatever else was missed
 constexpr os::nanoseconds unsigned_lives{50'000'000};       // how often lives are looked at that the kernel does not sign
 constexpr os::nanoseconds unfinished_cleaning{50'000'000};  // how soon a lock whose owner is stopped is tried again
@@ -301,7 +302,8 @@ os::instant keeper::tell_of_losses(os::instant now) noexcept {
     for (auto it = watched_.begin(); it != watched_.end();) {
         const os::instant deadline = expiry(it->second.lease);
         if (deadline > now) {
-            next = std::min(next, deadline);
+            // One without a ttl may be ended by somebody who dies before telling.
+            next = std::min({next, deadline, os::after(now, unasked_look)});
             ++it;
             continue;
         }

@@ -163,7 +163,7 @@ void add_to_histogram(layout::stored_histogram& h, os::nanoseconds value, std::u
 bool give_back(const semaphore_info& info, const permit& p) noexcept {
     layout::slot& slot = info.slots[p.seat];
     const auto open = [&slot](std::uint64_t word) { return open_slot(slot, word, slot_word::unpack(word).ended().pack()); };
-    bool kept = open(p.word);
+    bool kept = same_token(slot, slot_word::unpack(p.word), p.token) && open(p.word);
     if (!kept) {  // renewed since, retiring, or lost
         const slot_word mine = slot_word::unpack(p.word);
         std::uint64_t bits = slot.word.load(relaxed);

@@ -41,23 +41,31 @@ class judge {
     bool known_ = false;
 };
 
-// A permit that was taken back from its holder. The description is still the lease's, or a later one's: who looks at events can bear that.
-void note(attachment& home, std::uint32_t index, std::uint32_t seat, slot_word lost, event_kind how,
-          os::instant now) noexcept {
+// Permits that were taken back from their holder. The description is still the lease's, or a later one's: who looks at events can bear
+// that. @param seat  of the first
+void note(attachment& home, std::uint32_t index, std::uint32_t seat, slot_word lost, event_kind how, os::instant now,
+          std::uint32_t permits = 1) noexcept {
     const layout::slot& slot = home.info(index).slots[seat];
     record(home, {.kind = how,
                   .semaphore = index,
                   .seat = seat,
+                  .permits = permits,
                   .process = lost.process,
                   .token = token_of(slot.seq_high.load(relaxed), lost.seq),
                   .when = now,
                   .lasted = os::elapsed(os::instant_of_ns(slot.acquired_ns.load(relaxed)), now)});
 }
 
+struct opened_slots {
+    std::uint32_t count = 0;
+    std::uint32_t first = 0;  // seat
+    slot_word lost;           // of the first
+};
+
 // Opens the slots of a dead process in one semaphore.
-std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::process_index p, entry_word entry) noexcept {
+opened_slots open_slots_of(attachment& home, std::uint32_t index, layout::process_index p, entry_word entry) noexcept {
     const semaphore_info& info = home.info(index);
-    std::uint32_t opened = 0;
+    opened_slots opened;
     for (std::uint32_t i = 0; i < info.range.capacity; ++i) {
         const std::uint32_t s = info.range.first + i;
         layout::slot& slot = home.view().slot(s);
@@ -69,16 +77,24 @@ std::uint32_t open_slots_of(attachment& home, std::uint32_t index, layout::proce
             // have taken the slot with another seq, and the CAS fails.
             if (home.member().entry(p) != entry) return opened;
             if (slot.word.compare_exchange_strong(bits, w.ended().pack())) {
-                ++opened;
                 os::kill_point("reap.slot_opened");
                 hints(home.view(), info.range).set(s);
                 SHMSEM_PROBE(reap, info.block, i, p);
-                note(home, index, i, w, event_kind::reaped, os::now());
+                if (opened.count++ == 0) {
+                    opened.first = i;
+                    opened.lost = w;
+                }
                 break;
             }
         }
     }
     return opened;
+}
+
+void count_reaped(attachment& home, std::uint32_t index, const opened_slots& opened) noexcept {
+    if (opened.count == 0) return;
+    home.view().semaphore(index).reaped.fetch_add(opened.count, relaxed);
+    note(home, index, opened.first, opened.lost, event_kind::reaped, os::now(), opened.count);
 }
 
 void free_nodes_of(attachment& home, layout::process_index p, entry_word entry) noexcept {
@@ -162,9 +178,9 @@ bool end_lease(const semaphore_info& info, std::uint64_t identity, std::uint32_t
 bool take_from_dead(attachment& home, std::uint32_t index, layout::process_index p) noexcept {
     const entry_word dying = home.member().mark_only(p);
     if (dying.state != entry_state::dying) return false;
-    const std::uint32_t opened = open_slots_of(home, index, p, dying);
-    home.view().semaphore(index).reaped.fetch_add(opened, relaxed);
-    return opened > 0;
+    const opened_slots opened = open_slots_of(home, index, p, dying);
+    count_reaped(home, index, opened);
+    return opened.count > 0;
 }
 
 std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint64_t identity, os::instant until) noexcept {
@@ -172,7 +188,8 @@ std::uint32_t reap_process(attachment& home, layout::process_index p, std::uint6
     if (dying.state != entry_state::dying) return 0;
     const taken_back result = take_back_all(home, p, dying, identity, until);
     const std::uint32_t pid = home.view().process(p).pid.load(relaxed);
-    if (result.complete && home.member().free_entry(p, dying)) {
+    const bool died = home.member().died(p);
+    if (result.complete && home.member().free_entry(p, dying) && died) {
         SHMSEM_PROBE(death, p, pid);
         record(home, {.kind = event_kind::died, .process = p, .pid = pid, .when = os::now()});
     }
@@ -191,14 +208,10 @@ taken_back take_back_all(attachment& home, layout::process_index p, entry_word e
     const std::uint32_t used = semaphores_used(home);
     for (std::uint32_t index = 0; index < used; ++index) {
         if (!home.ready(index)) continue;
-        const auto open_slots = [&] {
-            const std::uint32_t opened = open_slots_of(home, index, p, entry);
-            home.view().semaphore(index).reaped.fetch_add(opened, relaxed);
-            result.permits += opened;
-            return opened > 0;
-        };
         // The slots first: that needs no lock, so a stopped lock owner cannot keep a dead holder's permits from being free.
-        if (open_slots()) request_dispatch(home, index, identity);  // whoever waits need not wait for the rest
+        const opened_slots held = open_slots_of(home, index, p, entry);
+        if (held.count > 0) request_dispatch(home, index, identity);  // whoever waits need not wait for the rest
+        count_reaped(home, index, held);
         const bool locked = under_lock(home, index, identity, until, [&](wait_queue& queue) {
             queue.purge(p, entry);
             queue.reset_hints();
@@ -207,7 +220,10 @@ taken_back take_back_all(attachment& home, layout::process_index p, entry_word e
         });
         result.complete = result.complete && locked;
         // What a granter that had not seen the death yet gave it in between; now its nodes are gone.
-        if (open_slots() || !locked) request_dispatch(home, index, identity);
+        const opened_slots granted = open_slots_of(home, index, p, entry);
+        if (granted.count > 0 || !locked) request_dispatch(home, index, identity);
+        count_reaped(home, index, granted);
+        result.permits += held.count + granted.count;
     }
     {
         robust::robust_lock directory(home.member(), identity, home.view().header().directory_lock);

@@ -20,7 +20,8 @@ swept sweep(attachment& home, std::uint32_t index, std::uint64_t identity, os::i
 
 /// Takes a permit from whoever holds it under that token. @return false when nobody does
 //                            dies after    a survivor sees                         does
-//   1 slot -> open  COMMIT   end.opened    slot open, gate not looked at           the dead one's reaper sets all hints and dispatches
+//   1 slot -> open  COMMIT   end.opened    slot open, gate not looked at,          the dead one's reaper sets all hints and dispatches;
+//                                          holder not told                         the holder's background thread looks each minute
 bool end_lease(const semaphore_info& info, std::uint64_t identity, std::uint32_t seat, std::uint64_t token) noexcept;
 
 /// For a waiter, who heard of a death: opens what a dead process held of this semaphore, and no more. The rest is left to those who

@@ -82,7 +82,6 @@ void wait_queue::resize(std::uint32_t permits) noexcept {
     os::kill_point("resize.stored");
     conform();
     dispatch();
-    record(home_, {.kind = event_kind::resized, .semaphore = index_, .seat = permits, .when = os::now()});
 }
 
 void wait_queue::conform() noexcept {

@@ -224,9 +224,10 @@ struct alignas(64) event {
     word32 kind;
     word32 semaphore;
     word32 seat;
+    word32 permits;
     word32 process;
     word32 pid;
-    word32 reserved[3];
+    word32 reserved[2];
 };
 static_assert(sizeof(event) == 64);
 

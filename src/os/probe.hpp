@@ -5,6 +5,8 @@
 
 #if __has_include(<sys/sdt.h>)
 #define SDT_USE_VARIADIC 1
+// Arguments in registers or constants: tracers do not understand every operand, such as one in thread-local memory.
+#define STAP_SDT_ARG_CONSTRAINT nr
 #include <sys/sdt.h>
 // A macro, because the probe's name becomes part of an assembler's directive.
 #define SHMSEM_PROBE(name, ...) STAP_PROBEV(shmsem, name, __VA_ARGS__)

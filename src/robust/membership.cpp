@@ -250,6 +250,8 @@ entry_word membership::mark_only(layout::process_index p) noexcept {
     return now.state == entry_state::dying ? now : entry_word{};
 }
 
+bool membership::died(layout::process_index p) const noexcept { return life_in(view_.process(p)) == life::dead; }
+
 bool membership::signed_dead(layout::process_index p) const noexcept {
     const entry_state state = entry(p).state;
     return state == entry_state::dying ||

@@ -74,6 +74,8 @@ class membership {
     /// that is woken may have no use for it.
     [[nodiscard]] std::optional<os::waited_word> life_word_of(layout::process_index p) noexcept;
     [[nodiscard]] std::optional<os::waited_word> bell_of(layout::process_index p) noexcept;
+    /// Of an entry that is dying: whether its process died, rather than leave in order.
+    [[nodiscard]] bool died(layout::process_index p) const noexcept;
     /// Signed by the kernel, or known already: no system call.
     [[nodiscard]] bool signed_dead(layout::process_index p) const noexcept;
     /// dying -> free, once nothing of it is left.

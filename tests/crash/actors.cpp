@@ -4,8 +4,8 @@
 #include <csignal>
 #include <string>
 
-#include "crash/stillness.hpp"
 #include "os/testing.hpp"
+#include "support/stillness.hpp"
 
 namespace shmsem::test {
 

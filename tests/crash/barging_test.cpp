@@ -1,9 +1,9 @@
 #include <string>
 
 #include "crash/actors.hpp"
-#include "crash/stillness.hpp"
 #include "os/testing.hpp"
 #include "support/clock_shift.hpp"
+#include "support/stillness.hpp"
 
 // order::throughput, in which a newcomer may take a permit that has come free before it is handed to the first waiter, until that
 // one has waited for a millisecond; and order::fifo, in which it never may. Whoever could hand it over is stopped meanwhile.

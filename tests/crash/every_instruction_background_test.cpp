@@ -1,12 +1,12 @@
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <string>
 
 #include "crash/actors.hpp"
 #include "crash/stepping.hpp"
-#include "crash/stillness.hpp"
 #include "support/raw_segment.hpp"
+#include "support/stillness.hpp"
 
 // A process that is killed after any instruction of its background thread, or asked to leave then.
 

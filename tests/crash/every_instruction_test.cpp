@@ -5,8 +5,8 @@
 
 #include "crash/actors.hpp"
 #include "crash/operations.hpp"
-#include "crash/stillness.hpp"
 #include "crash/stepping.hpp"
+#include "support/stillness.hpp"
 
 // Kill points are where the author thought of a death. Here a process is killed after each instruction of a call, or after some
 // of them that are chosen at random, and again no permit is lost, no waiter forgotten, no trace left (I2, I4, I5).

@@ -2,8 +2,8 @@
 #include <string>
 
 #include "crash/actors.hpp"
-#include "crash/stillness.hpp"
 #include "os/testing.hpp"
+#include "support/stillness.hpp"
 
 // A process stopped inside the critical section: calls with deadlines time out, calls that need not wait do not, and service
 // goes on when it does, or when it is killed.

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "crash/actors.hpp"
-#include "crash/stillness.hpp"
+#include "support/stillness.hpp"
 
 // I5: the permit of a holder that died is granted again as soon as the kernel reports the death, not when its ttl has passed.
 

@@ -50,6 +50,24 @@ TEST_P(IdleProcess, ThatWaitsUsesNoCpuTime) {
     expect_whole(set);
 }
 
+TEST_P(IdleProcess, ThatWaitsForTheEndOfAPauseUsesNoCpuTime) {
+    for (const order how : {order::fifo, order::throughput}) {
+        watchdog guard{120s};
+        scene set({.permits = 2, .ttl = GetParam(), .order = how});
+        in_child([&] {
+            segment home = set.open();
+            auto permits = home.find(scene::permits);
+            permits.pause();
+            EXPECT_FALSE(permits.try_acquire_for(50ms));
+            const auto before = cpu_time();
+            EXPECT_FALSE(permits.try_acquire_for(2s));
+            EXPECT_LT(cpu_time() - before, few_ticks);
+            permits.resume();
+        });
+        expect_whole(set);
+    }
+}
+
 TEST_P(IdleProcess, ThatHoldsAndRenewsUsesNoCpuTime) {
     watchdog guard{120s};
     scene set({.permits = 2, .ttl = GetParam()});

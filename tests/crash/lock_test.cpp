@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "crash/actors.hpp"
-#include "crash/stillness.hpp"
+#include "support/stillness.hpp"
 
 // Deaths inside the critical section: the next one in repairs what it finds, also when that is the half-done repair of
 // another who died at it.

@@ -13,9 +13,9 @@
 
 #include "crash/actors.hpp"
 #include "crash/stepping.hpp"
-#include "crash/stillness.hpp"
 #include "os/testing.hpp"
 #include "support/raw_segment.hpp"
+#include "support/stillness.hpp"
 
 // I4: no wake-up is lost. The background threads look after waiters every few seconds whatever happens, which would hide one
 // that was lost; so here they are stopped, as only a debugger can stop one thread of many.

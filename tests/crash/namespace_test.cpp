@@ -9,9 +9,9 @@
 #include "crash/actors.hpp"
 #include "crash/fork_ways.hpp"
 #include "crash/pid_namespace.hpp"
-#include "crash/stillness.hpp"
 #include "os/testing.hpp"
 #include "support/clock_shift.hpp"
+#include "support/stillness.hpp"
 
 // Processes of several pid namespaces on one segment: a death is noticed across them, and equal pids are not taken for equal
 // processes.

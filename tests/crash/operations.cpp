@@ -103,7 +103,8 @@ void wait_in_vain(const scene& where, const marks& at, std::int64_t permits, std
     });
     at.begin();
     std::error_code ec;
-    (void)one.permits.try_acquire_until(std::chrono::steady_clock::now() + kAWhile / 2, {.permits = permits, .stop = stop.get_token()}, ec);
+    (void)one.permits.try_acquire_until(std::chrono::steady_clock::now() + kAWhile / 2,
+                                        {.permits = permits, .stop = stop.get_token()}, ec);
     at.end();
 }
 
@@ -117,6 +118,14 @@ void be_cancelled(const scene& where, const marks& at) { wait_in_vain(where, at,
 // Stands first, wants two where one is to be had; the second may pass when it has gone.
 void time_out_as_the_first(const scene& where, const marks& at) { wait_in_vain(where, at, 2, 2, let_time_pass); }
 void be_cancelled_as_the_first(const scene& where, const marks& at) { wait_in_vain(where, at, 2, 2, cancel); }
+
+void end_own_lease(const scene& where, const marks& at) {
+    auto one = prepared::at_the_door(where);
+    const lease mine = one.permits.acquire();
+    at.begin();
+    (void)one.permits.end(mine.seat(), mine.token());
+    at.end();
+}
 
 void renew(const scene& where, const marks& at) {
     auto one = prepared::at_the_door(where);
@@ -265,13 +274,15 @@ const std::vector<operation> operations{
     {.name = "ReleaseThatServesAWaiter", .deed = release, .waiting = 1},
     {.name = "ReleaseThatRousesAWaiter", .deed = release, .options = barging(1), .waiting = 1},
     {.name = "QueuedAcquireThatMayBeOvertaken", .deed = queued_acquire, .options = barging(1), .held = 1, .waiting = 1},
-    {.name = "TimeOutOfOneWhoMayBeOvertaken", .deed = time_out, .options = barging(1), .held = 1, .waiting = 1, .in_vain = true},
+    {.name = "TimeOutOfOneWhoMayBeOvertaken",
+     .deed = time_out,
+     .options = barging(1),
+     .held = 1,
+     .waiting = 1,
+     .in_vain = true},
+    {.name = "EndOfALease", .deed = end_own_lease, .waiting = 1},
     {.name = "ReleaseOfThreeThatServesThree", .deed = release_three, .options = unexpiring(3), .waiting = 3},
-    {.name = "ReleaseOfThreeThatServesOneOfTwo",
-     .deed = release_three,
-     .options = unexpiring(3),
-     .waiting = 2,
-     .wanted = 2},
+    {.name = "ReleaseOfThreeThatServesOneOfTwo", .deed = release_three, .options = unexpiring(3), .waiting = 2, .wanted = 2},
     {.name = "TimeOut", .deed = time_out, .held = 1, .waiting = 1, .in_vain = true},
     {.name = "TimeOutOfTheFirst",
      .deed = time_out_as_the_first,
@@ -303,7 +314,12 @@ const std::vector<operation> operations{
     {.name = "ResizeDown", .deed = resize_to_two, .options = unexpiring(4), .held = 3, .waiting = 1, .wanted = 2},
     {.name = "Attach", .deed = attach, .held = 1, .waiting = 1, .holds_the_door = false},
     {.name = "Leave", .deed = leave, .held = 1, .waiting = 1, .holds_the_door = false},
-    {.name = "NewSemaphore", .deed = make_semaphore, .held = 1, .waiting = 1, .only_once = true, .check = expect_new_semaphore},
+    {.name = "NewSemaphore",
+     .deed = make_semaphore,
+     .held = 1,
+     .waiting = 1,
+     .only_once = true,
+     .check = expect_new_semaphore},
     {.name = "NewTenant", .deed = make_tenant, .only_once = true, .check = expect_new_tenants},
     {.name = "Detach",
      .deed = detach_lease,

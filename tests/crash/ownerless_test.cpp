@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "crash/actors.hpp"
-#include "crash/stillness.hpp"
 #include "os/testing.hpp"
+#include "support/stillness.hpp"
 
 // The ownerless kind: a unit is lost only with a process that had taken it and not posted it. One that is on its way to a
 // waiter is in exactly one place at each instruction.

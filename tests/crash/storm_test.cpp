@@ -30,12 +30,11 @@ constexpr std::array kill_points{
     "grant.after_commit", "grant.marked",      "grant.unlinked",
     "grant.before_wake",  "lock.taken",        "lock.before_release",
     "rouse.flagged",      "rouse.before_wake", "wait.roused",
-    "wait.before_hurry",
-    "lock.released",      "reap.entry_marked", "reap.slot_opened",
-    "reap.before_free",   "renew.done",        "resize.stored",
-    "resize.slot",        "join.claimed",      "join.life_locked",
-    "join.alive",         "leave.marked",
-    "leave.delisted",
+    "wait.before_hurry",  "lock.released",     "reap.entry_marked",
+    "reap.slot_opened",   "reap.before_free",  "renew.done",
+    "resize.stored",      "resize.slot",       "join.claimed",
+    "join.life_locked",   "join.alive",        "leave.marked",
+    "leave.delisted",     "event.numbered",    "event.begun",
 };
 
 constexpr std::uint32_t kSeats = 8;
@@ -217,16 +216,16 @@ TEST_P(Storm, LosesNoPermitAndSeatsNoTwoOnTheSameSeat) {
 
 std::string name_of(const ::testing::TestParamInfo<weather>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(
-    Of, Storm,
-    ::testing::Values(weather{"StrictOrder", order::fifo}, weather{"ThroughputOrder", order::throughput},
-                      weather{.name = "ResizesToo", .how = order::fifo, .resizes = true},
-                      weather{.name = "StopsToo", .how = order::fifo, .stops = true},
-                      weather{.name = "TwoHundredForAMinute",
-                              .how = order::fifo,
-                              .processes = 200,
-                              .duration = std::chrono::seconds{rounds(60)}}),
-    name_of);
+INSTANTIATE_TEST_SUITE_P(Of, Storm,
+                         ::testing::Values(weather{"StrictOrder", order::fifo},
+                                           weather{"ThroughputOrder", order::throughput},
+                                           weather{.name = "ResizesToo", .how = order::fifo, .resizes = true},
+                                           weather{.name = "StopsToo", .how = order::fifo, .stops = true},
+                                           weather{.name = "TwoHundredForAMinute",
+                                                   .how = order::fifo,
+                                                   .processes = 200,
+                                                   .duration = std::chrono::seconds{rounds(60)}}),
+                         name_of);
 
 }  // namespace
 }  // namespace shmsem::test

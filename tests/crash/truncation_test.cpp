@@ -54,6 +54,9 @@ TEST_P(CutShortWhileAttached, EveryCallEndsWithAnErrorAndTheProcessGoesOn) {
         EXPECT_FALSE(held.renew());
         EXPECT_FALSE(held.release());
         may_fail([&] { permits.resize(1); });
+        may_fail([&] { permits.pause(); });
+        may_fail([&] { permits.resume(); });
+        may_fail([&] { (void)permits.end(0, 1); });
         may_fail([&] { (void)permits.reap(); });
         may_fail([&] { (void)permits.stats(); });
         may_fail([&] { (void)home.inspect(); });
@@ -108,6 +111,9 @@ TEST_P(CutShortWhileAttached, TheErrorSaysSo) {
         expect_truncated(code_from([&](auto& ec) { (void)permits.acquire({}, ec); }));
         expect_truncated(code_from([&](auto& ec) { (void)permits.acquire({.tenant = "t"}, ec); }));
         expect_truncated(code_from([&](auto& ec) { permits.resize(1, ec); }));
+        expect_truncated(code_from([&](auto& ec) { permits.pause(ec); }));
+        expect_truncated(code_from([&](auto& ec) { permits.resume(ec); }));
+        expect_truncated(code_from([&](auto& ec) { (void)permits.end(0, 1, ec); }));
         expect_truncated(code_from([&](auto& ec) { (void)permits.reap(ec); }));
         expect_truncated(code_from([&](auto& ec) { (void)home.reap(ec); }));
         expect_truncated(code_from([&](auto& ec) { (void)home.find(scene::permits, ec); }));

@@ -149,6 +149,7 @@ constexpr std::array event_fields{
     at(offsetof(event, seat), 4, meaning::slot),
     at(offsetof(event, process), 4, meaning::node),
     at(offsetof(event, pid), 4, meaning::thread),
+    at(offsetof(event, permits), 4, meaning::number),
 };
 
 }  // namespace

@@ -35,6 +35,8 @@ const user::named_deed user::deeds[] = {
     {"adopt", &user::adopt},
     {"resize", &user::resize},
     {"reap", &user::reap},
+    {"end", &user::end_a_lease},
+    {"pause and resume", &user::pause_and_resume},
     {"mutex", &user::lock_mutex},
     {"try_acquire of a unit", &user::count_down},
     {"try_acquire_until of a unit", &user::count_down_waiting},
@@ -224,6 +226,26 @@ void user::adopt(choices& in) {
 void user::resize(choices& in) {
     std::error_code ec;
     some_semaphore(in).resize(in.below(9), ec);
+    expect_known(ec);
+}
+
+void user::end_a_lease(choices& in) {
+    std::error_code ec;
+    auto from = some_semaphore(in);
+    const auto holders = from.inspect().holders;
+    const auto one = holders.empty() ? holder_info{} : holders[in.below(static_cast<std::uint32_t>(holders.size()))];
+    (void)from.end(in.one_in(6) ? static_cast<std::uint32_t>(in.bits(8)) : one.seat, one.token, ec);
+    expect_known(ec);
+}
+
+void user::pause_and_resume(choices& in) {
+    std::error_code ec;
+    auto what = some_semaphore(in);
+    what.pause(ec);
+    expect_known(ec);
+    if (auto got = what.try_acquire({}, ec)) keep(std::move(*got));
+    expect_known(ec);
+    what.resume(ec);
     expect_known(ec);
 }
 

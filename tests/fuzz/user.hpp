@@ -49,6 +49,8 @@ class user {
     void detach(choices& in);
     void adopt(choices& in);
     void resize(choices& in);
+    void end_a_lease(choices& in);
+    void pause_and_resume(choices& in);
     void reap(choices& in);
     void lock_mutex(choices& in);
     // units

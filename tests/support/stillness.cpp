@@ -1,4 +1,4 @@
-#include "crash/stillness.hpp"
+#include "support/stillness.hpp"
 
 #include <algorithm>
 #include <filesystem>
