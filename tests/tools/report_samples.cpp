@@ -1,6 +1,12 @@
 #include "report_samples.hpp"
 
+#include <gtest/gtest.h>
+
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "report/deadlock.hpp"
 
 namespace shmsem::test {
 namespace {
@@ -64,6 +70,7 @@ semaphore_snapshot encode() {
          .life = "alive"},
         {.seat = 1,
          .token = 40'770,
+         .process = 1,
          .pid = 71'198,
          .tid = 71'201,
          .command = "worker",
@@ -208,9 +215,92 @@ report::snapshot busy_snapshot() {
          .attached = 99s},
     };
     jobs.semaphores = {shrunk(), encode(), ownerless(), idle()};
+    jobs.events = {
+        {.number = 41, .kind = event_kind::died, .ago = 62s, .semaphore = {}, .process = 7, .pid = 71'190},
+        {.number = 42,
+         .kind = event_kind::reaped,
+         .ago = 62s,
+         .semaphore = "encode",
+         .seat = 3,
+         .process = 7,
+         .pid = 71'190,
+         .token = 1'180'590},
+        {.number = 43,
+         .kind = event_kind::timed_out,
+         .ago = 30s,
+         .lasted = 5s,
+         .semaphore = "items",
+         .pid = 500,
+         .token = 3},
+        {.number = 44, .kind = event_kind::resized, .ago = 20s, .semaphore = "encode", .seat = 4, .pid = 71'204},
+        {.number = 45,
+         .kind = event_kind::granted,
+         .ago = 180us,
+         .lasted = 340ms,
+         .semaphore = "encode",
+         .seat = 3,
+         .pid = 9,
+         .token = 1'180'591},
+    };
     report::snapshot result;
     result.taken = std::chrono::system_clock::time_point{1'700'000'000s};
     result.segments = {sampled(std::move(jobs))};
+    return result;
+}
+
+report::snapshot deadlock_snapshot() {
+    const auto semaphore = [](const std::string& name, std::uint32_t holder, const std::vector<std::uint32_t>& waiters) {
+        semaphore_snapshot s;
+        s.name = name;
+        s.ttl = s.max_hold = forever;
+        s.max_permits = 2;
+        s.stats.acquired = s.stats.capacity = 1;
+        s.stats.percent = 100;
+        s.stats.waiting = static_cast<std::uint32_t>(waiters.size());
+        s.holders = {{.seat = 0,
+                      .token = 1,
+                      .pid = holder,
+                      .tid = holder,
+                      .command = "worker",
+                      .tenant = {},
+                      .label = {},
+                      .held = 65s,
+                      .ttl_left = forever,
+                      .state = "held",
+                      .life = "alive"}};
+        for (const std::uint32_t pid : waiters) {
+            s.waiters.push_back({.ticket = s.waiters.size() + 1,
+                                 .pid = pid,
+                                 .tid = pid,
+                                 .command = "worker",
+                                 .tenant = {},
+                                 .label = {},
+                                 .permits = 1,
+                                 .waited = 60s});
+        }
+        return s;
+    };
+    segment_snapshot disks = empty_segment("disks");
+    disks.semaphores = {semaphore("scratch", 301, {302, 303})};
+    segment_snapshot jobs = empty_segment("jobs");
+    jobs.semaphores = {semaphore("ledger", 302, {301})};
+    report::snapshot result;
+    result.taken = std::chrono::system_clock::time_point{1'700'000'000s};
+    result.segments = {sampled(std::move(disks)), sampled(std::move(jobs))};
+    result.deadlocks = report::find_deadlocks(result.segments);
+    return result;
+}
+
+std::set<std::string> documented_in_readme(const std::string& start) {
+    const auto readme = std::filesystem::path(__FILE__).parent_path() / "../../tools/semtop/README.md";
+    std::ifstream file(readme);
+    EXPECT_TRUE(file) << readme;
+    std::set<std::string> result;
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with(start)) continue;
+        EXPECT_TRUE(result.insert(line.substr(start.size(), line.find('`', start.size()) - start.size())).second)
+            << "documented twice: " << line;
+    }
     return result;
 }
 

@@ -56,21 +56,45 @@ json of(const process_info& process) {
 
 json of(const holder_info& holder) {
     return {
-        {"seat", holder.seat},   {"token", holder.token},      {"pid", holder.pid},
-        {"tid", holder.tid},     {"command", holder.command},  {"tenant", holder.tenant},
-        {"label", holder.label}, {"held_ns", ns(holder.held)}, {"ttl_left_ns", ns(holder.ttl_left)},
-        {"state", holder.state}, {"life", holder.life},
+        {"seat", holder.seat},        {"token", holder.token},
+        {"process", holder.process},  {"pid", holder.pid},
+        {"tid", holder.tid},          {"command", holder.command},
+        {"tenant", holder.tenant},    {"label", holder.label},
+        {"held_ns", ns(holder.held)}, {"ttl_left_ns", ns(holder.ttl_left)},
+        {"state", holder.state},      {"life", holder.life},
     };
 }
 
 json of(const waiter_info& waiter) {
     return {
-        {"ticket", waiter.ticket}, {"pid", waiter.pid},     {"tid", waiter.tid},         {"command", waiter.command},
-        {"tenant", waiter.tenant}, {"label", waiter.label}, {"permits", waiter.permits}, {"waited_ns", ns(waiter.waited)},
+        {"ticket", waiter.ticket}, {"process", waiter.process}, {"pid", waiter.pid},
+        {"tid", waiter.tid},       {"command", waiter.command}, {"tenant", waiter.tenant},
+        {"label", waiter.label},   {"permits", waiter.permits}, {"waited_ns", ns(waiter.waited)},
+    };
+}
+
+json of(const event_info& event) {
+    return {
+        {"number", event.number},       {"kind", word(event.kind)},
+        {"ago_ns", ns(event.ago)},      {"lasted_ns", ns(event.lasted)},
+        {"semaphore", event.semaphore}, {"seat", event.seat},
+        {"process", event.process},     {"pid", event.pid},
+        {"token", event.token},
+    };
+}
+
+json of(const stuck_thread::permit& permit) {
+    return {
+        {"segment", permit.segment},
+        {"semaphore", permit.semaphore},
+        {"seat", permit.seat},
+        {"token", permit.token},
     };
 }
 
 json of(const semaphore_snapshot& semaphore);
+json of(const stuck_thread& thread);
+json of(const deadlock& one);
 json of(const segment_sample& sampled);
 
 template <class T>
@@ -80,12 +104,31 @@ json list_of(const std::vector<T>& items) {
     return result;
 }
 
+json of(const stuck_thread& thread) {
+    return {
+        {"pid_namespace", thread.thread.pid_namespace},
+        {"pid", thread.thread.pid},
+        {"tid", thread.thread.tid},
+        {"command", thread.command},
+        {"holds", list_of(thread.holds)},
+        {"waits",
+         {
+             {"segment", thread.waits.segment},
+             {"semaphore", thread.waits.semaphore},
+             {"ticket", thread.waits.ticket},
+             {"permits", thread.waits.permits},
+         }},
+    };
+}
+
+json of(const deadlock& one) { return {{"members", list_of(one.members)}, {"blocked", list_of(one.blocked)}}; }
+
 json of(const semaphore_stats& stats) {
     return {
-        {"acquired", stats.total_acquired},   {"released", stats.total_released},   {"queued", stats.total_queued},
-        {"granted", stats.total_granted},     {"expired", stats.total_expired},     {"reaped", stats.total_reaped},
-        {"timed_out", stats.total_timed_out}, {"cancelled", stats.total_cancelled}, {"inversions", stats.inversions},
-        {"recoveries", stats.recoveries},
+        {"acquired", stats.total_acquired}, {"released", stats.total_released},   {"queued", stats.total_queued},
+        {"granted", stats.total_granted},   {"expired", stats.total_expired},     {"reaped", stats.total_reaped},
+        {"ended", stats.total_ended},       {"timed_out", stats.total_timed_out}, {"cancelled", stats.total_cancelled},
+        {"inversions", stats.inversions},   {"recoveries", stats.recoveries},
     };
 }
 
@@ -101,6 +144,7 @@ json of(const semaphore_snapshot& semaphore) {
         {"capacity", stats.capacity},
         {"max_permits", semaphore.max_permits},
         {"max_waiters", semaphore.max_waiters},
+        {"paused", semaphore.paused},
         {"acquired", stats.acquired},
         {"available", stats.available},
         {"percent", stats.percent},
@@ -130,6 +174,7 @@ json of(const segment_sample& sampled) {
     result["limits"] = of(segment.limits);
     result["processes"] = list_of(segment.processes);
     result["semaphores"] = list_of(segment.semaphores);
+    result["events"] = list_of(segment.events);
     return result;
 }
 
@@ -141,11 +186,16 @@ nlohmann::ordered_json to_json(const snapshot& what) {
         {"format", kFormat},
         {"taken_unix_ns", std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count()},
         {"segments", list_of(what.segments)},
+        {"deadlocks", list_of(what.deadlocks)},
     };
 }
 
 std::string json_text(const snapshot& what) {
     return to_json(what).dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+std::string json_line(const snapshot& what) {
+    return to_json(what).dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace shmsem::report

@@ -1,44 +1,16 @@
 #include "report/render.hpp"
 
 #include <algorithm>
-#include <string_view>
 #include <vector>
 
 #include "report/columns.hpp"
 #include "report/format.hpp"
+#include "report/paragraph.hpp"
+#include "report/story.hpp"
 #include "report/table.hpp"
 
 namespace shmsem::report {
 namespace {
-
-/// Words wrapped to the width, the lines after the first indented; a word that is wider than a line is broken.
-std::string paragraph(const std::string& text, std::size_t width) {
-    constexpr std::size_t indent = 4;
-    std::string result;
-    std::string line;
-    bool blank = true;
-    const auto next_line = [&] {
-        result += line + '\n';
-        line.assign(std::min(indent, width - 1), ' ');
-        blank = true;
-    };
-    for (std::string_view rest = text; !rest.empty();) {
-        std::string_view word = rest.substr(0, rest.find(' '));
-        rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-        if (!blank && columns(line) + 1 + columns(word) > width) next_line();
-        if (!blank) line += ' ';
-        while (columns(line) + columns(word) > width) {
-            const std::string piece = cut(word, width - columns(line));
-            if (piece.empty()) break;  // a wide character in a single column
-            line += piece;
-            word.remove_prefix(piece.size());
-            next_line();
-        }
-        line += word;
-        blank = false;
-    }
-    return result + line + '\n';
-}
 
 std::string summary(const segment_sample& sampled, const segment_snapshot& segment, std::size_t idle, const view& how) {
     std::string text = "segment " + printable(sampled.name, how.terminal) + ": " +
@@ -87,7 +59,7 @@ std::string render_failure(const segment_sample& sampled, const failure& why, co
 }  // namespace
 
 bool is_idle(const semaphore_snapshot& semaphore) noexcept {
-    return semaphore.stats.acquired == 0 && semaphore.stats.waiting == 0 && semaphore.holders.empty() &&
+    return !semaphore.paused && semaphore.stats.acquired == 0 && semaphore.stats.waiting == 0 && semaphore.holders.empty() &&
            semaphore.waiters.empty();
 }
 
@@ -102,6 +74,10 @@ std::string render(const snapshot& what, const view& how, std::size_t width) {
         } else {
             text += render_failure(sampled, std::get<failure>(sampled.contents), how, width);
         }
+    }
+    for (const auto& one : what.deadlocks) {
+        text += '\n';
+        for (const auto& line : story_of(one, how.terminal)) text += paragraph(line, width);
     }
     return text;
 }

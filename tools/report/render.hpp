@@ -14,7 +14,7 @@ struct view {
     charset terminal = charset::ascii;
 };
 
-/// True when nobody holds a permit of it, as far as that can be known, and nobody waits.
+/// True when nobody holds a permit of it, as far as that can be known, nobody waits, and granting is not paused.
 [[nodiscard]] bool is_idle(const semaphore_snapshot& semaphore) noexcept;
 
 /// The snapshot as text of lines no wider than `width` columns, 20 at least. Pure: no I/O, no locale, no clock.

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "report/bus_guard.hpp"
+#include "report/deadlock.hpp"
 #include "shmsem/errors.hpp"
 #include "shmsem/segment.hpp"
 
@@ -55,12 +56,10 @@ bool is_gone(const segment_sample& sampled) {
     return why != nullptr && why->code == name_of(errc::segment_not_found);
 }
 
-}  // namespace
-
-snapshot sample(const std::vector<std::string>& names, sampling how) {
-    snapshot result{.taken = std::chrono::system_clock::now(), .segments = {}};
+std::vector<segment_sample> sample_all(const std::vector<std::string>& names, sampling how) {
+    std::vector<segment_sample> result;
     if (!names.empty()) {
-        for (const auto& name : names) result.segments.push_back(sample_one(name, how));
+        for (const auto& name : names) result.push_back(sample_one(name, how));
         return result;
     }
     std::vector<std::string> found;
@@ -68,7 +67,19 @@ snapshot sample(const std::vector<std::string>& names, sampling how) {
     std::sort(found.begin(), found.end());
     for (const auto& name : found) {
         // Nobody asked for this one by name: if it was removed since it was listed, a list without it is right.
-        if (auto sampled = sample_one(name, how); !is_gone(sampled)) result.segments.push_back(std::move(sampled));
+        if (auto sampled = sample_one(name, how); !is_gone(sampled)) result.push_back(std::move(sampled));
+    }
+    return result;
+}
+
+}  // namespace
+
+snapshot sample(const std::vector<std::string>& names, sampling how) {
+    snapshot result{.taken = std::chrono::system_clock::now(), .segments = sample_all(names, how), .deadlocks = {}};
+    result.deadlocks = find_deadlocks(result.segments);
+    if (!result.deadlocks.empty()) {
+        const std::vector<segment_sample> again = sample_all(names, sampling::look);
+        result.deadlocks = persisting(result.deadlocks, find_deadlocks(again));
     }
     return result;
 }
