@@ -226,6 +226,18 @@ const sick semaphores[] = {
      "seat 0 is held by pid 7 (worker), which has died", "semctl reap jobs"},
     {"ExpiredLease", [](facts& f) { holder(f).ttl_left = 0s; }, "expired", warning, "whose lease has expired",
      "semctl reap jobs"},
+    {"Deadlock",
+     [](facts& f) {
+         const auto thread = [](std::uint32_t pid, const char* holds, std::uint64_t token, const char* waits) {
+             return report::stuck_thread{.thread = {1, pid, pid},
+                                         .command = "worker",
+                                         .holds = {{"jobs", holds, 0, token}},
+                                         .waits = {"jobs", waits, 3, 1}};
+         };
+         f.deadlocks.push_back({.members = {thread(7, "gpu", 9, "disk"), thread(8, "disk", 4, "gpu")}, .blocked = {}});
+     },
+     "deadlocks", problem, "pid 7 (worker) holds seat 0 of 'gpu' in 'jobs' and waits for 'disk' in 'jobs'; pid 8",
+     "semctl end jobs gpu 0 --token 9"},
     {"LeaseWithoutEnd",
      [](facts& f) {
          holder(f).life = "unknown";
@@ -276,6 +288,14 @@ TEST(Doctor, QuotesNamesInRemediesAsAShellTakesThem) {
     gpu(seen).name = "a b";
     gpu(seen).paused = true;
     EXPECT_THAT(diagnose(seen).at(0).remedy, HasSubstr("semctl resume 'it'\\''s' 'a b'"));
+}
+
+TEST(Doctor, LeavesDeadlocksOfOtherSegmentsAlone) {
+    facts seen = well();
+    const report::stuck_thread elsewhere{
+        .thread = {1, 7, 7}, .command = "worker", .holds = {{"others", "a", 0, 1}}, .waits = {"others", "a", 3, 1}};
+    seen.deadlocks.push_back({.members = {elsewhere}, .blocked = {}});
+    EXPECT_TRUE(diagnose(seen).empty());
 }
 
 TEST(Doctor, LeavesAnUnlimitedShmAlone) {

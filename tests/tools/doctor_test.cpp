@@ -130,6 +130,29 @@ TEST_F(DoctorOfASegment, APauseThatWasForgotten) {
     EXPECT_TRUE(found(doctor({"--json", name}), "paused", name).empty());
 }
 
+TEST_F(DoctorOfASegment, TwoProcessesThatWaitForEachOther) {
+    auto here = segment::create(name, small_limits);
+    auto first = here.semaphore("first", {.ttl = 600s});
+    auto second = here.semaphore("second", {.ttl = 600s});
+    shared<barrier> both{2U};
+    const auto take = [&](semaphore& one, semaphore& other) {
+        const lease mine = one.acquire();
+        both->arrive_and_wait();
+        const lease never = other.acquire();
+    };
+    auto left = fork_child([&] { take(first, second); });
+    auto right = fork_child([&] { take(second, first); });
+    ASSERT_TRUE(queued(first, 1));
+    ASSERT_TRUE(queued(second, 1));
+    const auto result = doctor({"--json", name});
+    EXPECT_EQ(result.status, 3);
+    const auto matching = found(result, "deadlocks", name);
+    ASSERT_EQ(matching.size(), 1U) << result.out;
+    EXPECT_THAT(matching[0]["remedy"].get<std::string>(), HasSubstr("semctl end " + name));
+    left.kill();
+    right.kill();
+}
+
 TEST_F(DoctorOfASegment, AFullProcessTable) {
     auto here = segment::create(name, {.processes = 1, .semaphores = 2, .permits = 8, .waiters = 8, .tenants = 1});
     (void)here.semaphore("gpu");

@@ -63,6 +63,7 @@ struct facts {
     logind_facts logind;
     kernel_facts kernel;
     std::vector<segment_facts> segments;
+    std::vector<report::deadlock> deadlocks;  ///< of all segments of this host, since they may go across
 };
 
 }  // namespace shmsem::semctl

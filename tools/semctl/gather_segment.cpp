@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "report/bus_guard.hpp"
+#include "report/deadlock.hpp"
 #include "report/sample.hpp"
 #include "semctl/gather.hpp"
 #include "shmsem/errors.hpp"
@@ -91,6 +92,14 @@ void examine(segment_facts& into) {
     }
 }
 
+// Seen twice, since what is read while permits change hands may look like one.
+std::vector<report::deadlock> lasting_deadlocks() {
+    const auto before = report::sample({}, report::sampling::look).deadlocks;
+    if (before.empty()) return {};
+    std::this_thread::sleep_for(100ms);
+    return report::persisting(before, report::sample({}, report::sampling::look).deadlocks);
+}
+
 }  // namespace
 
 segment_facts gather_segment(const std::string& name, std::uint32_t attached) {
@@ -112,7 +121,8 @@ facts gather(const std::vector<std::string>& segments) {
                .shm = gather_shm(),
                .logind = gather_logind(),
                .kernel = gather_kernel(),
-               .segments = {}};
+               .segments = {},
+               .deadlocks = lasting_deadlocks()};
     const auto entries = segment::list();
     const auto wanted = [&](const std::string& name) {
         return segments.empty() || std::find(segments.begin(), segments.end(), name) != segments.end();

@@ -113,10 +113,51 @@ findings look_at_recoveries(const facts& seen) {
     });
 }
 
+bool touches(const report::stuck_thread& thread, const facts& seen) {
+    const auto looked_at = [&](const std::string& name) {
+        return std::any_of(seen.segments.begin(), seen.segments.end(), [&](const auto& each) { return each.name == name; });
+    };
+    return looked_at(thread.waits.segment) || std::any_of(thread.holds.begin(), thread.holds.end(),
+                                                          [&](const auto& permit) { return looked_at(permit.segment); });
+}
+
+std::string words_of(const report::stuck_thread& thread) {
+    std::string words = "pid " + std::to_string(thread.thread.pid) + " (" + thread.command + ") holds ";
+    for (const auto& permit : thread.holds) {
+        words += (&permit == &thread.holds.front() ? "seat " : ", seat ") + std::to_string(permit.seat) + " of '" +
+                 permit.semaphore + "' in '" + permit.segment + "'";
+    }
+    return words + " and waits for '" + thread.waits.semaphore + "' in '" + thread.waits.segment + "'";
+}
+
+findings look_for_deadlocks(const facts& seen) {
+    findings found;
+    for (const auto& deadlock : seen.deadlocks) {
+        const auto& members = deadlock.members;
+        if (std::none_of(members.begin(), members.end(), [&](const auto& each) { return touches(each, seen); })) continue;
+        std::string words = "processes wait for each other, and none will be served: ";
+        for (const auto& member : members) words += (&member == &members.front() ? "" : "; ") + words_of(member);
+        std::string remedy = "end one of them, or its lease";
+        for (const auto& member : members) {
+            if (member.holds.empty()) continue;
+            const auto& permit = member.holds.front();
+            remedy += fill_in(": semctl end {segment} {semaphore} ", {permit.segment, permit.semaphore}) +
+                      std::to_string(permit.seat) + " --token " + std::to_string(permit.token);
+            break;
+        }
+        found.push_back({severity::problem,
+                         {members.front().waits.segment, members.front().waits.semaphore},
+                         words,
+                         remedy + "; take semaphores in the same order everywhere"});
+    }
+    return found;
+}
+
 }  // namespace
 
 const std::vector<check>& semaphore_checks() {
     static const std::vector<check> checks{
+        {"deadlocks", "nobody waits in a circle", look_for_deadlocks},
         {"dead_holders", "no dead process holds a permit", look_for_dead_holders},
         {"expired", "no expired lease is still held", look_for_expired_leases},
         {"endless", "every lease can end", look_for_leases_without_end},
