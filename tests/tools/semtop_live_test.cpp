@@ -102,7 +102,7 @@ TEST_F(SemtopLive, PausesAndResumesGranting) {
     test_segment home;
     auto encode = home->semaphore("encode", {.permits = 2});
     const auto holder = hold(encode, "trailer");
-    const tmux screen(semtop_command(home.name()), 80, 24);
+    const tmux screen(semtop_command(home.name()), 120, 24);
     screen.expect("encode");
     screen.send({"p"});
     screen.expect("Pause granting of encode in");
@@ -122,7 +122,7 @@ TEST_F(SemtopLive, PausesAndResumesGranting) {
 TEST_F(SemtopLive, PausesAnOwnerlessSemaphoreToo) {
     test_segment home;
     auto items = home->ownerless("items", {.initial = 0, .max = 7});
-    const tmux screen(semtop_command("--all " + home.name()), 80, 24);
+    const tmux screen(semtop_command("--all " + home.name()), 120, 24);
     screen.expect("count 0");
     screen.send({"p"});
     screen.expect("Pause granting of items");
@@ -135,18 +135,18 @@ TEST_F(SemtopLive, ResizesASemaphore) {
     test_segment home;
     auto encode = home->semaphore("encode", {.permits = 1, .max_permits = 4});
     const auto holder = hold(encode, "trailer");
-    const tmux screen(semtop_command(home.name()), 80, 24);
+    const tmux screen(semtop_command(home.name()), 120, 24);
     screen.expect("1/1");
     screen.send({"z"});
     screen.expect("New number of permits");
     screen.send({"3", "Enter"});
-    screen.expect("to 3 permits?");
+    screen.expect("Resize encode in");
     screen.send({"y"});
     screen.expect("has 3 permits now");
     screen.expect("1/3");
     EXPECT_EQ(encode.permits(), 3U);
     screen.send({"z", "9", "Enter"});
-    screen.expect("to 9 permits?");
+    screen.expect("Resize encode in");
     screen.send({"y"});
     screen.expect("semaphore 'encode'");
     EXPECT_EQ(encode.permits(), 3U) << "more than max_permits is refused in words";
