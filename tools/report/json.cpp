@@ -75,10 +75,15 @@ json of(const waiter_info& waiter) {
 
 json of(const event_info& event) {
     return {
-        {"number", event.number},       {"kind", word(event.kind)},
-        {"ago_ns", ns(event.ago)},      {"lasted_ns", ns(event.lasted)},
-        {"semaphore", event.semaphore}, {"seat", event.seat},
-        {"process", event.process},     {"pid", event.pid},
+        {"number", event.number},
+        {"kind", word(event.kind)},
+        {"ago_ns", ns(event.ago)},
+        {"lasted_ns", ns(event.lasted)},
+        {"semaphore", event.semaphore},
+        {"permits", event.permits},
+        {"seat", event.seat},
+        {"process", event.process},
+        {"pid", event.pid},
         {"token", event.token},
     };
 }

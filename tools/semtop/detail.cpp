@@ -221,6 +221,11 @@ role look_of(event_kind kind) {
     }
 }
 
+std::string seats_of(const event_info& event) {
+    const std::string seat = "seat " + std::to_string(event.seat);
+    return event.permits > 1 ? std::to_string(event.permits) + " permits from " + seat : seat;
+}
+
 line event_line(const event_info& event, const model& of, const segment_snapshot& home) {
     std::string what = word(event.kind);
     std::replace(what.begin(), what.end(), '_', ' ');
@@ -229,19 +234,17 @@ line event_line(const event_info& event, const model& of, const segment_snapshot
     const std::string who = (process == nullptr ? std::string("process") : printable(process->command, of.terminal)) + ' ' +
                             std::to_string(event.pid);
     switch (event.kind) {
-        case event_kind::resized: text = "to " + report::count_of(event.seat, "permit", "permits"); break;
+        case event_kind::resized: text = "to " + report::count_of(event.permits, "permit", "permits"); break;
         case event_kind::paused:
         case event_kind::resumed: text = "by " + who; break;
-        case event_kind::died:
-        case event_kind::recovered: text = who; break;
+        case event_kind::died: text = who; break;
+        case event_kind::recovered: text = "a process died in the queue's lock"; break;
         case event_kind::timed_out:
         case event_kind::cancelled:
             text = who + " after " + human(event.lasted) + ", ticket " + std::to_string(event.token);
             break;
-        case event_kind::granted:
-            text = who + " after " + human(event.lasted) + ", seat " + std::to_string(event.seat);
-            break;
-        default: text = who + ", seat " + std::to_string(event.seat) + ", token " + std::to_string(event.token);
+        case event_kind::granted: text = who + " after " + human(event.lasted) + ", " + seats_of(event); break;
+        default: text = who + ", " + seats_of(event) + ", token " + std::to_string(event.token);
     }
     return {{padded(human(event.ago), 7, align::right, of.terminal) + " ago  ", role::dim},
             {padded(what, 10, align::left, of.terminal), look_of(event.kind)},
