@@ -24,10 +24,10 @@ the_package() {
 }
 
 build() {
+    rm -rf "$place"  # so that no older package is installed when none can be made
     for tool in dpkg-deb dpkg-shlibdeps gzip; do
         command -v $tool > /dev/null || not_tried "no $tool, which makes Debian packages (apt-get install dpkg-dev)"
     done
-    rm -rf "$place"
     "$CPACK" -G DEB -B "$place" --config "$BUILD/CPackConfig.cmake" || fail "cpack failed"
     package=$(the_package)
 
@@ -61,6 +61,7 @@ build() {
 
 # Inside of the namespace: from here on "/" is the view.
 apt_in_view() {
+    [ -f /shmsem-under-test.deb ] || fail "only inside of the view that 'apt' makes: this changes the system"
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
     unset LD_LIBRARY_PATH PKG_CONFIG_PATH
     cd /

@@ -236,7 +236,7 @@ const sick semaphores[] = {
          };
          f.deadlocks.push_back({.members = {thread(7, "gpu", 9, "disk"), thread(8, "disk", 4, "gpu")}, .blocked = {}});
      },
-     "deadlocks", problem, "pid 7 (worker) holds seat 0 of 'gpu' in 'jobs' and waits for 'disk' in 'jobs'; pid 8",
+     "deadlocks", warning, "pid 7 (worker) holds seat 0 of 'gpu' in 'jobs' and waits for 'disk' in 'jobs'; pid 8",
      "semctl end jobs gpu 0 --token 9"},
     {"LeaseWithoutEnd",
      [](facts& f) {

@@ -103,7 +103,7 @@ TEST_F(SemtopBatch, WatchPrintsJsonAsOneDocumentALineUntilItIsEnded) {
 
 TEST_F(SemtopBatch, WatchGivesTheHeaderOfCsvOnce) {
     const auto result =
-        run_program("timeout", {"-s", "INT", "1", path_of_tool("semtop"), "--csv", "--watch", "0.1", home.name()});
+        run_program("timeout", {"-s", "INT", "5", path_of_tool("semtop"), "--csv", "--watch", "0.1", home.name()});
     EXPECT_THAT(result.out, StartsWith("taken,"));
     EXPECT_EQ(result.out.find("taken,", 1), std::string::npos);
 }

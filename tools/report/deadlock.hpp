@@ -13,6 +13,8 @@
 // - for an ownerless or a paused semaphore: anybody may post to it, or resume it;
 // - for a lease that ends by itself: renewed by hand with a ttl, or with a max_hold;
 // - for a permit that is on its way to an adopter, or whose holder is dead.
+// A lease that was given to another thread of its process still counts as that of the thread that took it: what is found is a deadlock
+// unless somebody else of those processes releases. And nobody knows of a process that waits for its child, such as semrun's.
 // A wait with a time-out ends too, but a snapshot does not tell: until then it is as stuck as the others.
 
 namespace shmsem::report {

@@ -59,7 +59,8 @@ std::string bar(std::uint64_t held, std::uint64_t capacity, std::size_t width, c
         filled = width;
     } else if (held != 0) {
         const long double part = static_cast<long double>(held) / static_cast<long double>(capacity);
-        filled = std::clamp<std::size_t>(static_cast<std::size_t>(part * static_cast<long double>(width)), 1, width - 1);
+        filled = std::clamp<std::size_t>(static_cast<std::size_t>(part * static_cast<long double>(width)), 1,
+                                         std::max<std::size_t>(width, 2) - 1);
     }
     const bool utf8 = terminal == charset::utf8;
     std::string result = utf8 ? "" : "[";

@@ -59,7 +59,9 @@ bool is_gone(const segment_sample& sampled) {
 std::vector<segment_sample> sample_all(const std::vector<std::string>& names, sampling how) {
     std::vector<segment_sample> result;
     if (!names.empty()) {
-        for (const auto& name : names) result.push_back(sample_one(name, how));
+        for (auto name = names.begin(); name != names.end(); ++name) {
+            if (std::find(names.begin(), name, *name) == name) result.push_back(sample_one(*name, how));  // each once
+        }
         return result;
     }
     std::vector<std::string> found;

@@ -135,9 +135,9 @@ findings look_for_deadlocks(const facts& seen) {
     for (const auto& deadlock : seen.deadlocks) {
         const auto& members = deadlock.members;
         if (std::none_of(members.begin(), members.end(), [&](const auto& each) { return touches(each, seen); })) continue;
-        std::string words = "processes wait for each other, and none will be served: ";
+        std::string words = "threads wait for each other, and none will be served unless another thread releases for them: ";
         for (const auto& member : members) words += (&member == &members.front() ? "" : "; ") + words_of(member);
-        std::string remedy = "end one of them, or its lease";
+        std::string remedy = "if nothing moves, end one of them, or its lease";
         for (const auto& member : members) {
             if (member.holds.empty()) continue;
             const auto& permit = member.holds.front();
@@ -145,7 +145,7 @@ findings look_for_deadlocks(const facts& seen) {
                       std::to_string(permit.seat) + " --token " + std::to_string(permit.token);
             break;
         }
-        found.push_back({severity::problem,
+        found.push_back({severity::warning,
                          {members.front().waits.segment, members.front().waits.semaphore},
                          words,
                          remedy + "; take semaphores in the same order everywhere"});

@@ -1,5 +1,6 @@
 #include "semrun/place.hpp"
 
+#include "report/format.hpp"
 #include "shmsem/errors.hpp"
 
 namespace shmsem::semrun {
@@ -41,14 +42,14 @@ semaphore find_or_make(const options& asked) {
     }
     if (asked.permits && found.permits() != *asked.permits) {
         if (!asked.resize) {
-            throw mismatch("it has " + std::to_string(found.permits()) + " permits, not the " +
+            throw mismatch("it has " + report::count_of(found.permits(), "permit", "permits") + ", not the " +
                            std::to_string(*asked.permits) +
                            " of --permits: leave that out to use it as it is, or add --resize to change it for everybody");
         }
         found.resize(*asked.permits);
     }
     if (asked.weight > found.permits()) {
-        throw mismatch("it has " + std::to_string(found.permits()) + " permits, and would never give " +
+        throw mismatch("it has " + report::count_of(found.permits(), "permit", "permits") + ", and would never give " +
                        std::to_string(asked.weight) + " at once: lower --weight, or raise --permits with --resize");
     }
     return found;

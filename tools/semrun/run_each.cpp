@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "report/format.hpp"
@@ -116,7 +118,14 @@ class each_run {
 
     void start(lease held) {
         ++started_;
-        auto next = std::make_unique<job>(asked_, lines_.pop(), std::move(held), signals_.before(), no_input_, news_);
+        std::string line = lines_.pop();
+        if (line.find('\0') != std::string::npos) {
+            ++failed_;
+            display_.say_beside(
+                name_ + ": a line has a NUL byte in it, which no argument can hold: add --null if the items end with it");
+            return halt(exit_failed);
+        }
+        auto next = std::make_unique<job>(asked_, std::move(line), std::move(held), signals_.before(), no_input_, news_);
         if (next->error() != 0) return not_executed(*next);
         if (asked_.verbose) {
             display_.say_beside(name_ + ": " + shown(*next) + " has seat " + seats_of(next->held()) + " (token " +
@@ -130,7 +139,8 @@ class each_run {
         const std::string& program = asked_.command.front();
         const bool each_its_own = program.find("{}") != std::string::npos;
         stillborn.finish(printer_, start_failure(each_its_own ? stillborn.item() : program, stillborn.error()));
-        if (!each_its_own) return halt(status_for(stillborn.error()));  // none of the others would do better
+        const bool too_long = stillborn.error() == E2BIG;
+        if (!each_its_own && !too_long) return halt(status_for(stillborn.error()));  // none of the others would do better
         after_failure();
     }
 
@@ -212,7 +222,8 @@ class each_run {
             case SIGQUIT:
             case SIGTERM:
                 send_all(signal);
-                if (status_ >= exit_signal) end_all();  // asked twice
+                if (signals_.ignored(signal)) return;
+                if (std::exchange(told_to_end_, true)) end_all();  // asked twice
                 halt(exit_signal + signal);
                 return;
             default: send_all(signal);
@@ -290,6 +301,7 @@ class each_run {
     std::size_t succeeded_ = 0;
     std::size_t failed_ = 0;
     bool halted_ = false;
+    bool told_to_end_ = false;
     int status_ = exit_ok;
     deadline look_at_line_{};
     std::string line_key_;

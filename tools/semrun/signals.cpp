@@ -19,7 +19,13 @@ signal_watch::signal_watch() {
     ::signal(SIGCHLD, SIG_DFL);
     sigset_t ours;
     ::sigemptyset(&ours);
-    for (const int signal : watched) ::sigaddset(&ours, signal);
+    ::sigemptyset(&ignored_);
+    for (const int signal : watched) {
+        ::sigaddset(&ours, signal);
+        struct sigaction now {};
+        // A blocked signal is queued though it is ignored.
+        if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) ::sigaddset(&ignored_, signal);
+    }
     if (const int error = ::pthread_sigmask(SIG_BLOCK, &ours, &before_); error != 0) {
         throw std::system_error(error, std::generic_category(), "sigmask");
     }
@@ -30,13 +36,18 @@ signal_watch::signal_watch() {
 
 signal_watch::~signal_watch() {
     ::close(fd_);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    // The mask stays: its owner is about to exit, and a signal that came meanwhile, such as SIGPIPE of the last message, would
+    // take the place of the status.
 }
 
 std::optional<caught> signal_watch::next() noexcept {
     signalfd_siginfo info{};
     if (::read(fd_, &info, sizeof info) != sizeof info) return std::nullopt;
-    return caught{.signal = static_cast<int>(info.ssi_signo), .by_terminal = info.ssi_code == SI_KERNEL};
+    // What a key of the terminal sends goes to the whole foreground group. The kernel also sends what is for us alone: SIGHUP when the
+    // terminal goes, SIGALRM.
+    const int signal = static_cast<int>(info.ssi_signo);
+    const bool of_a_key = signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP;
+    return caught{.signal = signal, .by_terminal = info.ssi_code == SI_KERNEL && of_a_key};
 }
 
 void stop_self() noexcept {

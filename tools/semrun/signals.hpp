@@ -12,7 +12,7 @@ struct caught {
 };
 
 /// From its making on the signals that concern a command wait here instead of ending this process. Make it before any thread
-/// that is not the library's.
+/// that is not the library's, and let it go right before the end.
 class signal_watch {
    public:
     signal_watch();
@@ -24,10 +24,13 @@ class signal_watch {
     [[nodiscard]] std::optional<caught> next() noexcept;
     /// The mask as it was before, for the command.
     [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
+    /// Whoever started us wanted it to be ignored, as nohup does.
+    [[nodiscard]] bool ignored(int signal) const noexcept { return ::sigismember(&ignored_, signal) == 1; }
 
    private:
     int fd_ = -1;
     sigset_t before_{};
+    sigset_t ignored_{};
 };
 
 /// Stops this process as SIGTSTP does by default, if the kernel finds that somebody is there to let it go on. Returns when

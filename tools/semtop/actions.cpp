@@ -25,6 +25,12 @@ outcome end_lease(segment& home, const action& what, const std::string& where) {
 // Whoever comes upon a dead holder first takes its permits back, and joining the segment wakes others who may: so what counts is
 // what became of the segment.
 outcome reap(const action& what, charset terminal) {
+    std::error_code unreadable;  // then the sample says why
+    const segment home = segment::open(what.segment, access::read_only, unreadable);
+    if (home && home.inspect().id != what.segment_id) {
+        return {false, "nothing was changed: segment '" + printable(what.segment, terminal) +
+                           "' was removed and created anew meanwhile; look at it again"};
+    }
     const auto seen = report::sample({what.segment}, report::sampling::reap_first);
     const std::string name = "segment '" + printable(what.segment, terminal) + '\'';
     const auto& sampled = seen.segments.front();
