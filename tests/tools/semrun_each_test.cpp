@@ -48,6 +48,32 @@ TEST_F(Semrun, EachRunsACommandForEachLine) {
     EXPECT_THAT(result.err, HasSubstr("4 succeeded, 0 failed"));
 }
 
+TEST_F(Semrun, EachRunsTheOthersWhenOneLineIsTooLongForACommand) {
+    std::string lines(200'000, 'x');
+    lines += "\nb\nc\n";
+    const auto result = run_with(lines, {"x", "--each", "--", "echo"});
+    EXPECT_EQ(result.out, "b\nc\n");
+    EXPECT_EQ(result.status, 123);
+    EXPECT_THAT(result.err, HasSubstr("2 succeeded, 1 failed"));
+}
+
+TEST_F(Semrun, EachRefusesALineWithANulByteAndNamesTheOption) {
+    const auto result = run_with(std::string("a\0b\0", 4), {"x", "--each", "--", "echo"});
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(result.status, 125);
+    EXPECT_THAT(result.err, HasSubstr("--null"));
+}
+
+TEST_F(Semrun, EachGoesOnAfterASignalThatItWasToldToIgnore) {
+    auto running = start({"x", "--each", "--", "sh", "-c", "echo >> began; while [ ! -e go ]; do sleep 0.01; done"},
+                         numbers(3), [] { ::signal(SIGHUP, SIG_IGN); });
+    ASSERT_TRUE(eventually([&] { return !content("began").empty(); }));
+    running.process.send(SIGHUP);
+    leave("go");
+    EXPECT_EQ(running.status(), 0) << running.err->text();
+    EXPECT_TRUE(running.says("3 succeeded, 0 failed"));
+}
+
 TEST_F(Semrun, EachRunsNoMoreAtOnceThanThereArePermitsEvenInTwoPlaces) {
     const std::vector<std::string> arguments{
         "-n", "3", "x", "-j", "4", "--each", "--", "sh", "-c", "printf + >> log; sleep 0.01; printf - >> log", "sh"};

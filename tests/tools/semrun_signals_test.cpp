@@ -35,6 +35,11 @@ TEST_F(Semrun, ForwardsSignalsToTheCommand) {
     EXPECT_EQ(running.status(), 9);
 }
 
+TEST_F(Semrun, HandsOnAnAlarmThatWasSetBeforeItStarted) {
+    auto running = start(sleeper({"x", "--"}), {}, [] { ::alarm(1); });
+    EXPECT_EQ(running.status(), 128 + SIGALRM);
+}
+
 TEST_F(Semrun, EndsWith128PlusTheSignalThatItForwarded) {
     auto running = start(sleeper({"x", "--"}));
     ASSERT_GT(pid_in("pid"), 0);

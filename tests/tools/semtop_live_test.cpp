@@ -241,6 +241,11 @@ TEST_F(SemtopLive, AnotherUserIsRefusedInWordsThatNameTheSegment) {
     as_nobody([&] {
         for (const auto what : {semtop::action::verb::pause, semtop::action::verb::reap}) {
             pause.what = what;
+            for (const auto verb : {semtop::action::verb::reap, semtop::action::verb::end, semtop::action::verb::resize}) {
+                semtop::action other = pause;
+                other.what = verb;
+                EXPECT_FALSE(perform(other, report::charset::ascii).done);
+            }
             const auto refused = perform(pause, report::charset::ascii);
             EXPECT_FALSE(refused.done);
             EXPECT_THAT(refused.words, HasSubstr(home.name()));
