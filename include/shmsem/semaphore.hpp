@@ -103,7 +103,7 @@ class SHMSEM_API semaphore {
     /// @param seat, token  of the lease, as inspect() gives them: a later lease of that seat has another token, and is left alone
     /// @return false when that lease is no longer held
     /// @throws shmsem::error errc::invalid_argument (no such seat, or an empty handle), errc::read_only,
-    ///         errc::too_many_processes, errc::thread_failed
+    ///         errc::too_many_processes, errc::thread_failed, errc::segment_truncated
     /// @cost   one CAS, and the queue's lock if others wait
     /// @crash  the permit is its holder's, or free
     bool end(std::uint32_t seat, std::uint64_t token);
@@ -112,7 +112,7 @@ class SHMSEM_API semaphore {
     /// From now on, until resume(), by any process, nobody is given a permit: who asks queues, and time-outs go on. Leases go on and
     /// are renewed, and what is released stays free. Of a lease that is being taken at this instant the pause may come to know later.
     /// @throws shmsem::error errc::invalid_argument (empty handle), errc::read_only, errc::too_many_processes,
-    ///         errc::thread_failed
+    ///         errc::thread_failed, errc::segment_truncated
     /// @cost   one atomic step; resume() also the queue's lock if others wait
     /// @crash  it is paused or not; who paused it may end and it stays so
     void pause();

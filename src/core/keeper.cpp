@@ -302,7 +302,7 @@ os::instant keeper::tell_of_losses(os::instant now) noexcept {
     for (auto it = watched_.begin(); it != watched_.end();) {
         const os::instant deadline = expiry(it->second.lease);
         if (deadline > now) {
-            // One without a ttl may be ended by somebody who dies before telling.
+            // It may be ended by somebody who dies before telling.
             next = std::min({next, deadline, os::after(now, unasked_look)});
             ++it;
             continue;

@@ -1,14 +1,8 @@
 #include "semctl/console.hpp"
 
-#include <langinfo.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <clocale>
-#include <cstdlib>
-#include <cstring>
 #include <iostream>
+
+#include "report/output.hpp"
 
 namespace shmsem::semctl {
 
@@ -24,15 +18,7 @@ void console::complain(const trouble& what) const {
 }
 
 console this_console(bool quiet, bool ascii) {
-    console result{.quiet = quiet};
-    const bool utf8 = std::setlocale(LC_CTYPE, "") != nullptr && std::strcmp(::nl_langinfo(CODESET), "UTF-8") == 0;
-    if (utf8 && !ascii) result.terminal = report::charset::utf8;
-    winsize window{};
-    const char* columns = std::getenv("COLUMNS");
-    long asked = columns != nullptr ? std::strtol(columns, nullptr, 10) : 0;
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col != 0) asked = window.ws_col;
-    if (asked > 0) result.width = static_cast<std::size_t>(std::clamp(asked, 40L, 1000L));
-    return result;
+    return {.terminal = report::charset_of_locale(ascii), .width = report::width_of_output(), .quiet = quiet};
 }
 
 }  // namespace shmsem::semctl

@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "report/user_name.hpp"
 #include "semctl/gather.hpp"
 
 namespace shmsem::semctl {
@@ -102,7 +103,7 @@ logind_facts gather_logind() {
 }
 
 account_facts gather_account(std::uint32_t uid) {
-    const std::string name = user_name(uid);
+    const std::string name = report::user_name(uid);
     std::error_code ec;
     return {.uid = uid,
             .name = name,

@@ -6,6 +6,7 @@
 #include "report/format.hpp"
 #include "report/sample.hpp"
 #include "report/table.hpp"
+#include "report/user_name.hpp"
 #include "semctl/commands.hpp"
 #include "semctl/files.hpp"
 #include "semctl/opening.hpp"
@@ -48,7 +49,7 @@ int as_json(const std::vector<segment_entry>& entries, const console& out) {
         ordered_json one{{"name", entry.name},
                          {"bytes", entry.bytes},
                          {"uid", file.uid},
-                         {"owner", user_name(file.uid)},
+                         {"owner", report::user_name(file.uid)},
                          {"mode", mode_words(file.mode)},
                          {"attached", entry.attached},
                          {"error", nullptr}};
@@ -77,7 +78,7 @@ int run(const list_request& asked, const console& out) {
                         {}};
     for (const auto& entry : entries) {
         const auto file = file_of(entry.name);
-        table.rows.push_back({out.text(entry.name), report::human_bytes(entry.bytes), out.text(user_name(file.uid)),
+        table.rows.push_back({out.text(entry.name), report::human_bytes(entry.bytes), out.text(report::user_name(file.uid)),
                               mode_words(file.mode), entry.error ? "" : std::to_string(entry.attached),
                               entry.error ? code_of(entry.error) : ""});
     }

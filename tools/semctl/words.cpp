@@ -1,9 +1,6 @@
 #include "semctl/words.hpp"
 
-#include <pwd.h>
-
 #include <algorithm>
-#include <vector>
 
 namespace shmsem::semctl {
 namespace {
@@ -45,14 +42,6 @@ std::string fill_in(std::string_view text, const place& where) {
         }
     }
     return result;
-}
-
-std::string user_name(unsigned uid) {
-    std::vector<char> buffer(16384);
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::to_string(uid);
-    return found->pw_name;
 }
 
 }  // namespace shmsem::semctl

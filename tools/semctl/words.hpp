@@ -22,7 +22,4 @@ struct place {
 /// `text` with {segment} and {semaphore} replaced by the operands.
 [[nodiscard]] std::string fill_in(std::string_view text, const place& where);
 
-/// "root", or the number when the user database has no name for it.
-[[nodiscard]] std::string user_name(unsigned uid);
-
 }  // namespace shmsem::semctl

@@ -1,16 +1,12 @@
 #include "semtop/batch.hpp"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <thread>
 
 #include "report/csv.hpp"
 #include "report/json.hpp"
+#include "report/output.hpp"
 #include "report/prometheus.hpp"
 #include "report/render.hpp"
 #include "report/sample.hpp"
@@ -20,22 +16,6 @@ namespace shmsem::semtop {
 namespace {
 
 using report::charset;
-
-// A file or a pipe has no width of its own: wide, so that each row is one line for grep and awk.
-constexpr std::size_t kWidthOfPipe = 200;
-constexpr std::size_t kNarrowest = 40;
-constexpr std::size_t kWidest = 1000;
-
-std::size_t width_of_output() {
-    winsize window{};
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col != 0) {
-        return std::max<std::size_t>(window.ws_col, kNarrowest);
-    }
-    const char* columns = std::getenv("COLUMNS");
-    const long asked = columns != nullptr ? std::strtol(columns, nullptr, 10) : 0;
-    if (asked <= 0) return kWidthOfPipe;
-    return std::clamp(static_cast<std::size_t>(asked), kNarrowest, kWidest);
-}
 
 // Rates and trends need several samples: by these the order is that of the sample.
 void sort_semaphores(report::snapshot& seen, std::size_t column) {
@@ -62,7 +42,7 @@ std::string text_of(const report::snapshot& seen, const options& asked, charset 
         case format::table:
         case format::automatic: break;
     }
-    return (first ? "" : "\n") + render(seen, {.all = asked.all, .terminal = terminal}, width_of_output());
+    return (first ? "" : "\n") + render(seen, {.all = asked.all, .terminal = terminal}, report::width_of_output());
 }
 
 }  // namespace

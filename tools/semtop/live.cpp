@@ -1,12 +1,10 @@
 #include "semtop/live.hpp"
 
-#include <pwd.h>
-
-#include <array>
 #include <csignal>
 #include <utility>
 
 #include "report/sample.hpp"
+#include "report/user_name.hpp"
 #include "semtop/actions.hpp"
 #include "semtop/draw.hpp"
 #include "semtop/terminal.hpp"
@@ -23,12 +21,7 @@ void learn_users(model& of) {
         const auto* segment = std::get_if<segment_snapshot>(&sampled.contents);
         if (segment == nullptr) continue;
         for (const auto& process : segment->processes) {
-            if (of.users.contains(process.uid)) continue;
-            passwd entry{};
-            passwd* found = nullptr;
-            std::array<char, 4096> text{};
-            const bool known = ::getpwuid_r(process.uid, &entry, text.data(), text.size(), &found) == 0 && found != nullptr;
-            of.users[process.uid] = known ? std::string(entry.pw_name) : std::to_string(process.uid);
+            if (!of.users.contains(process.uid)) of.users[process.uid] = report::user_name(process.uid);
         }
     }
 }

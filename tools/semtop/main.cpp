@@ -1,12 +1,9 @@
-#include <langinfo.h>
 #include <unistd.h>
 
-#include <clocale>
-#include <cstring>
 #include <exception>
 #include <iostream>
 
-#include "report/printable.hpp"
+#include "report/output.hpp"
 #include "semtop/batch.hpp"
 #include "semtop/live.hpp"
 #include "semtop/options.hpp"
@@ -14,12 +11,6 @@
 namespace {
 
 using namespace shmsem::semtop;
-using shmsem::report::charset;
-
-charset charset_of(const options& asked) {
-    if (std::setlocale(LC_CTYPE, "") == nullptr || asked.ascii) return charset::ascii;
-    return std::strcmp(::nl_langinfo(CODESET), "UTF-8") == 0 ? charset::utf8 : charset::ascii;
-}
 
 bool is_live(const options& asked) {
     return asked.output == format::automatic && !asked.watch && !asked.reap && ::isatty(STDIN_FILENO) != 0 &&
@@ -33,7 +24,8 @@ int main(int argc, char** argv) {
         const auto parsed = parse(argc, argv);
         if (const auto* status = std::get_if<int>(&parsed)) return *status;
         const auto& asked = std::get<options>(parsed);
-        return is_live(asked) ? run_live(asked, charset_of(asked)) : run_batch(asked, charset_of(asked));
+        const auto charset = shmsem::report::charset_of_locale(asked.ascii);
+        return is_live(asked) ? run_live(asked, charset) : run_batch(asked, charset);
     } catch (const std::exception& error) {
         std::cerr << "semtop: " << error.what() << '\n';
         return exit_unreadable;
