@@ -11,9 +11,7 @@
 #include <linux/capability.h>
 
 #include "run_tool.hpp"
-#include "semtop/actions.hpp"
 #include "shmsem/shmsem.hpp"
-#include "support/other_user.hpp"
 #include "support/raw_segment.hpp"
 #include "support/shmsem_test.hpp"
 #include "tmux.hpp"
@@ -226,47 +224,6 @@ TEST_F(SemtopLive, RefusesActionsWithoutWritePermissionInWordsAndGoesOn) {
     EXPECT_FALSE(encode.paused());
     EXPECT_EQ(encode.stats().total_ended, 0U);
     EXPECT_EQ(encode.permits(), 1U);
-}
-
-TEST_F(SemtopLive, AnotherUserIsRefusedInWordsThatNameTheSegment) {
-    if (!is_root()) GTEST_SKIP() << needs_root;
-    test_segment home;
-    auto encode = home->semaphore("encode", {.permits = 1});
-    ASSERT_EQ(::chmod(home.path().c_str(), 0644), 0);
-    semtop::action pause;
-    pause.what = semtop::action::verb::pause;
-    pause.segment = home.name();
-    pause.segment_id = home->inspect().id;
-    pause.semaphore = "encode";
-    as_nobody([&] {
-        for (const auto what : {semtop::action::verb::pause, semtop::action::verb::reap}) {
-            pause.what = what;
-            for (const auto verb : {semtop::action::verb::reap, semtop::action::verb::end, semtop::action::verb::resize}) {
-                semtop::action other = pause;
-                other.what = verb;
-                EXPECT_FALSE(perform(other, report::charset::ascii).done);
-            }
-            const auto refused = perform(pause, report::charset::ascii);
-            EXPECT_FALSE(refused.done);
-            EXPECT_THAT(refused.words, HasSubstr(home.name()));
-            EXPECT_THAT(refused.words, HasSubstr("refused access: check"));
-        }
-    });
-    EXPECT_FALSE(encode.paused());
-}
-
-TEST_F(SemtopLive, ASegmentThatWasCreatedAnewIsLeftAlone) {
-    test_segment home;
-    auto encode = home->semaphore("encode", {.permits = 1});
-    semtop::action pause;
-    pause.what = semtop::action::verb::pause;
-    pause.segment = home.name();
-    pause.segment_id = home->inspect().id + 1;
-    pause.semaphore = "encode";
-    const auto refused = perform(pause, report::charset::ascii);
-    EXPECT_FALSE(refused.done);
-    EXPECT_THAT(refused.words, HasSubstr("created anew"));
-    EXPECT_FALSE(encode.paused());
 }
 
 TEST_F(SemtopLive, ASegmentThatVanishesOrIsTruncatedIsALine) {
